@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CODE := mixnet mixnode directory client benchmarks deploy
+CODE := mixnet mixnode
 # Without the rules that are off by default (ASYNC9), one that asks for configuration only (114), and one that doesn't
 # follow task_status into the function that it is handed to (128). It is slow, so files without a coroutine are left out.
 ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
@@ -60,7 +60,7 @@ bench: $(VENV)/.installed-bench
 	-@$(BIN)/mixnet bench history --remember
 
 soak: $(VENV)/.installed
-	@$(BIN)/python -m deploy.soak
+	@$(BIN)/python -m mixnet.deploy.soak
 
 fortnight: $(VENV)/.installed-test
 	@$(BIN)/python -m tests.client.days --days 14

@@ -19,7 +19,7 @@ import grimp
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "architecture.md"
-FOLDERS = ("deploy", "benchmarks", "client", "mixnode", "directory", "mixnet")
+PACKAGES = ("mixnet", "mixnode")
 BEGIN, END = "<!-- rooms: made by `make architecture` -->", "<!-- end of rooms -->"
 NAME, PURPOSE, IMPORTS = 13, 78, 29  # columns
 
@@ -32,22 +32,28 @@ def drawn() -> str:
 
 def picture() -> str:
     """All rooms, those that import others above those that are imported."""
-    graph = grimp.build_graph(*FOLDERS, cache_dir=None)
-    graph.remove_module("mixnet.client")  # a name for users' programs, which no room imports
-    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    imported = {short(one): set(map(short, graph.find_modules_directly_imported_by(one))) for one in graph.modules}
     parts = [_table("folder", "", layers_of_folders(), imported)]
     parts += [_table(f"{folder}/", f"{folder}.", layers_of(folder), imported) for folder in ("client", "benchmarks")]
     return "\n".join(["```text", "\n\n".join(parts), "```"])
 
 
 def layers_of_folders() -> list[list[str]]:
-    """The folders, as the contract between them orders them."""
-    return next(_split(contract["layers"]) for contract in _contracts() if "containers" not in contract)
+    """The folders, as the contract between them orders them; what is beside them is `mixnet`, on which all stand."""
+    above = next(_split(contract["layers"]) for contract in _contracts() if "containers" not in contract)
+    return [[short(folder) for folder in layer] for layer in above] + [["mixnet"]]
+
+
+def short(module: str) -> str:
+    """The name of a module from its folder on: `client.cli` for `mixnet.client.cli`."""
+    inner = module.removeprefix("mixnet.")
+    return inner if (ROOT / inner.split(".")[0]).is_symlink() else module
 
 
 def layers_of(folder: str) -> list[list[str]]:
     """The rooms of a folder, highest first; those of one layer don't import each other."""
-    return next(_split(one["layers"]) for one in _contracts() if one.get("containers") == [folder])
+    return next(_split(one["layers"]) for one in _contracts() if one.get("containers") == [f"mixnet.{folder}"])
 
 
 def purpose(package: str) -> str:

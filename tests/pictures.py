@@ -21,11 +21,11 @@ import trio
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from deploy.local import prepare, programs
-from deploy.observe.live import LocalNetwork
-from deploy.observe.page import show
-from deploy.people import NAMES, SILENT, enroll, go_on, meet, open_people
-from deploy.supervisor import open_crew
+from mixnet.deploy.local import prepare, programs
+from mixnet.deploy.observe.live import LocalNetwork
+from mixnet.deploy.observe.page import show
+from mixnet.deploy.people import NAMES, SILENT, enroll, go_on, meet, open_people
+from mixnet.deploy.supervisor import open_crew
 from tests.browser import browser
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"

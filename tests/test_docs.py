@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
-from benchmarks.attacks import ATTACKS
-from benchmarks.threats.catalogue import REQUIREMENTS
+from mixnet.benchmarks.attacks import ATTACKS
+from mixnet.benchmarks.threats.catalogue import REQUIREMENTS
 from mixnet.cli import build
 from mixnet.inventory import INVENTORY, refreshed
 from tests.mixnet.commands import commands

@@ -138,3 +138,14 @@ def test_the_makefile_and_ci_run_the_same_checks() -> None:
     makefile = (ROOT / "Makefile").read_text()
     for tool in ("ruff check", "ruff format --check", "flake8-async", "mypy", "lint-imports", "pytest"):
         assert tool in makefile, tool
+
+
+def test_an_installation_claims_two_names_and_a_clone_has_links_to_the_others() -> None:
+    """`import client` in somebody's program must find theirs, not ours."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]
+    assert settings == {"include": ["mixnet*", "mixnode*"]}
+    links = {path.name for path in ROOT.iterdir() if path.is_symlink()} - {".venv"}
+    assert links == {"benchmarks", "client", "deploy", "directory"}
+    assert all((ROOT / name).resolve() == ROOT / "mixnet" / name for name in links)
+    asked = re.compile(rf"^\s*(?:import|from) (?:{'|'.join(sorted(links))})\b", re.MULTILINE)
+    assert {str(path) for path, text in texts().items() if path.suffix == ".py" and asked.search(text)} == set()

@@ -4,8 +4,8 @@ import random
 
 import trio
 
-from benchmarks.processes.load.meter import MeterReading
-from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN
+from mixnet.benchmarks.processes.load.meter import MeterReading
+from mixnet.benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, TWIN
 
 FLOOR = 72e-6
 CAPACITY = 5000.0

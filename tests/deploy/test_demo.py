@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.demo import Wishes, play, run
-from deploy.figures import DemoOutcome
-from deploy.folders import RUN, SOCKET
+from mixnet.deploy.demo import Wishes, play, run
+from mixnet.deploy.figures import DemoOutcome
+from mixnet.deploy.folders import RUN, SOCKET
 from mixnet.errors import LocalError
 
 pytestmark = pytest.mark.timeout(400)

@@ -3,11 +3,11 @@ import re
 
 import pytest
 
-from deploy.display import node_json, progress, say_json, show_nodes, tabulate
-from deploy.figures import DemoOutcome
-from deploy.local import NodeStatus
-from deploy.plan import LocalPlan
-from deploy.story import show_outcome
+from mixnet.deploy.display import node_json, progress, say_json, show_nodes, tabulate
+from mixnet.deploy.figures import DemoOutcome
+from mixnet.deploy.local import NodeStatus
+from mixnet.deploy.plan import LocalPlan
+from mixnet.deploy.story import show_outcome
 
 MIX = LocalPlan().members()[3]
 FIGURES = {

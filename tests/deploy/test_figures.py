@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.figures import DemoMessage, cover_share, dropped_in_all, percentile, quantiles_ms, tally
+from mixnet.deploy.figures import DemoMessage, cover_share, dropped_in_all, percentile, quantiles_ms, tally
 
 seconds = st.floats(0, 1e6)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.folders import (
+from mixnet.deploy.folders import (
     RUN,
     NetworkAlreadyRunning,
     NetworkLock,
@@ -17,7 +17,7 @@ from deploy.folders import (
     toml,
     write_running,
 )
-from deploy.processes import ProcessId, identify
+from mixnet.deploy.processes import ProcessId, identify
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 scalars = texts | st.integers(-(2**60), 2**60) | st.booleans() | st.floats(allow_nan=False, allow_infinity=False)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from deploy.folders import PLAN, RUN, SOCKET, NetworkAlreadyRunning, NetworkNotRunning, Running, write_running
-from deploy.local import NoNetwork, PortInUse, check_addresses, down, load_plan, prepare, programs, status
-from deploy.plan import LocalMember, MemberKind
-from deploy.processes import Child, ProcessId, alive, identify
+from mixnet.deploy.folders import PLAN, RUN, SOCKET, NetworkAlreadyRunning, NetworkNotRunning, Running, write_running
+from mixnet.deploy.local import NoNetwork, PortInUse, check_addresses, down, load_plan, prepare, programs, status
+from mixnet.deploy.plan import LocalMember, MemberKind
+from mixnet.deploy.processes import Child, ProcessId, alive, identify
 from mixnet.errors import LocalError
 
 SMALL = {"layers": 1, "width": 1, "providers": 1, "authorities": 1}

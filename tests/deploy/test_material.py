@@ -1,7 +1,7 @@
 import zlib
 from pathlib import Path
 
-from deploy.material import SIZE, digest_of, make_file
+from mixnet.deploy.material import SIZE, digest_of, make_file
 
 
 def test_the_file_has_its_size_and_is_half_noise_and_half_text(tmp_path: Path) -> None:

@@ -3,9 +3,9 @@
 import pytest
 import trio
 
-from deploy.figures import DemoOutcome
-from deploy.patience import MOST, patient
-from deploy.story import show_outcome
+from mixnet.deploy.figures import DemoOutcome
+from mixnet.deploy.patience import MOST, patient
+from mixnet.deploy.story import show_outcome
 
 LIMIT = 120.0
 

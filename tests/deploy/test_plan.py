@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deploy.plan import SUBNETS, LocalPlan, MemberKind, subnets
+from mixnet.deploy.plan import SUBNETS, LocalPlan, MemberKind, subnets
 from mixnet.errors import LocalError
 
 counts = st.integers(1, 8)

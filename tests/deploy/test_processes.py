@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from deploy.processes import Child, ProcessId, age, alive, end, identify, send
+from mixnet.deploy.processes import Child, ProcessId, age, alive, end, identify, send
 
 SLEEP = ("-c", "import time; time.sleep(600)")
 
@@ -68,7 +68,7 @@ async def test_a_child_dies_with_its_parent(tmp_path: Path) -> None:
     parent = """
 import sys, time
 from pathlib import Path
-from deploy.processes import Child
+from mixnet.deploy.processes import Child
 child = Child(("-c", "import time; time.sleep(600)"), Path("log"), Path("."))
 print(child.id.pid, child.id.started, flush=True)
 time.sleep(600)

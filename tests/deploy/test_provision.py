@@ -4,11 +4,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy.folders import BOOTSTRAP, CONFIG, KEY, PLAN
-from deploy.local import load_plan
-from deploy.plan import LocalPlan, MemberKind
-from deploy.provision import provision
-from directory.config import load_config as load_authority
+from mixnet.deploy.folders import BOOTSTRAP, CONFIG, KEY, PLAN
+from mixnet.deploy.local import load_plan
+from mixnet.deploy.plan import LocalPlan, MemberKind
+from mixnet.deploy.provision import provision
+from mixnet.directory.config import load_config as load_authority
 from mixnet.errors import LocalError
 from mixnet.identity import load_identity
 from mixnet.pki.bootstrap import Bootstrap

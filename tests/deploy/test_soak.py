@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from deploy.census import SignedEpoch
-from deploy.soak import Endurance, overdue
 from mixnet.crypto import SigningKey
+from mixnet.deploy.census import SignedEpoch
+from mixnet.deploy.soak import Endurance, overdue
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 
 LEFT, GONE = ["authority-2", "authority-3"], ["authority-1"]

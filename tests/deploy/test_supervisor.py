@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from deploy import supervisor
-from deploy.folders import LOG, RUN, SOCKET, NetworkAlreadyRunning, read_running
-from deploy.processes import ProcessId, alive, end, send
-from deploy.supervisor import NodeFailed, Program, last_words, open_crew
+from mixnet.deploy import supervisor
+from mixnet.deploy.folders import LOG, RUN, SOCKET, NetworkAlreadyRunning, read_running
+from mixnet.deploy.processes import ProcessId, alive, end, send
+from mixnet.deploy.supervisor import NodeFailed, Program, last_words, open_crew
 
 FAKE = Path(__file__).with_name("fake_node.py")
 
@@ -102,7 +102,7 @@ async def test_processes_that_outlived_a_killed_supervisor_are_ended_first(tmp_p
     script = f"""
 import sys, trio
 from pathlib import Path
-from deploy.supervisor import Program, open_crew
+from mixnet.deploy.supervisor import Program, open_crew
 async def main():
     async with open_crew(Path({str(tmp_path)!r})) as crew:
         await crew.start([Program("a", ({str(FAKE)!r}, "stubborn"), Path({str(tmp_path / "a")!r}))], print)

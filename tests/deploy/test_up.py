@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from client.model.paths import LOCK
-from client.profile import lock
-from deploy.folders import CLIENTS, CONFIG, RUN, SOCKET, Running, read_running
-from deploy.local import prepare
-from deploy.processes import ProcessId, alive
+from mixnet.client.model.paths import LOCK
+from mixnet.client.profile import lock
+from mixnet.deploy.folders import CLIENTS, CONFIG, RUN, SOCKET, Running, read_running
+from mixnet.deploy.local import prepare
+from mixnet.deploy.processes import ProcessId, alive
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -10,11 +10,11 @@ from typing import Any
 import trio
 import trio.testing
 
-from directory.authority import Authority
-from directory.consensus import NO_DOCUMENT, commit, encode_vote
-from directory.voting import Round, Statement
 from mixnet.clock import VirtualClock
 from mixnet.counters import Counters
+from mixnet.directory.authority import Authority
+from mixnet.directory.consensus import NO_DOCUMENT, commit, encode_vote
+from mixnet.directory.voting import Round, Statement
 from mixnet.errors import Unavailable
 from mixnet.link import Role
 from mixnet.pki.document import Document
@@ -71,7 +71,7 @@ class AuthorityWorld:
         return self.clock.now() - START
 
     async def start(self, *numbers: int, alter: Alter | None = None, **changes: Any) -> None:
-        """Start these authorities, as `directory.authority.serve` does but for the status socket.
+        """Start these authorities, as `mixnet.directory.authority.serve` does but for the status socket.
 
         `alter` makes them false before they begin.
         """

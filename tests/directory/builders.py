@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from directory.config import AuthorityConfig
+from mixnet.directory.config import AuthorityConfig
 from tests.mixnet.pki.builders import Town, key
 
 

@@ -8,11 +8,11 @@ from functools import cache
 
 import msgpack
 
-from directory.broadcast import fingerprint
-from directory.broadcast import statement as stated
-from directory.evidence import round_context
-from directory.voting import Phase, Statement
 from mixnet.crypto import Label
+from mixnet.directory.broadcast import fingerprint
+from mixnet.directory.broadcast import statement as stated
+from mixnet.directory.evidence import round_context
+from mixnet.directory.voting import Phase, Statement
 from tests.directory.round_simulation import RoundSimulation, Tamper
 from tests.mixnet.pki.builders import Town
 

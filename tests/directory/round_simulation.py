@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, partial
 
-from directory.consensus import NO_DOCUMENT, commit, encode_vote
-from directory.voting import Phase, Round, Statement, step_count
 from mixnet.crypto import SigningKey
+from mixnet.directory.consensus import NO_DOCUMENT, commit, encode_vote
+from mixnet.directory.voting import Phase, Round, Statement, step_count
 from mixnet.errors import RemoteError
 from mixnet.pki.document import Document
 from tests.mixnet.pki.builders import Town, key

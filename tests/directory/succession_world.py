@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio
 
-from directory.succession import PROPOSAL
+from mixnet.directory.succession import PROPOSAL
 from mixnet.errors import Unavailable
 from mixnet.link import Role
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap, Successor

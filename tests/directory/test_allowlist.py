@@ -8,8 +8,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.allowlist import CHANGES, AllowList, BadAllowList, Changes, load_changes, save_changes
-from directory.queries import DirectoryQueries
+from mixnet.directory.allowlist import CHANGES, AllowList, BadAllowList, Changes, load_changes, save_changes
+from mixnet.directory.queries import DirectoryQueries
 from mixnet.errors import Unavailable
 from mixnet.pki.descriptor import NodeRole
 from tests.directory.authority_world import AuthorityWorld

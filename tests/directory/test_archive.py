@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from directory.archive import DocumentArchive
-from directory.consensus import NO_DOCUMENT
-from directory.ledger import Ledger, MemoryStore
+from mixnet.directory.archive import DocumentArchive
+from mixnet.directory.consensus import NO_DOCUMENT
+from mixnet.directory.ledger import Ledger, MemoryStore
 from tests.mixnet.pki.builders import Town
 
 TOWN = Town()

@@ -12,11 +12,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.authority import Authority, serve
-from directory.requests import UPLOADS, UPLOADS_AT_ONCE
-from directory.schedule import late
 from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped
+from mixnet.directory.authority import Authority, serve
+from mixnet.directory.requests import UPLOADS, UPLOADS_AT_ONCE
+from mixnet.directory.schedule import late
 from mixnet.errors import LocalError, RemoteError, Unavailable
 from mixnet.link import Role, ask, connect
 from mixnet.network import TCP, Address
@@ -361,7 +361,7 @@ async def test_the_log_says_what_ended_an_authority(
         raise KeyError("secret")
 
     world = AuthorityWorld(TOWN, nursery)
-    monkeypatch.setattr("directory.authority.LinkLimits", fail)
+    monkeypatch.setattr("mixnet.directory.authority.LinkLimits", fail)
     config = replace(authority_config(TOWN, 0), log_file=tmp_path / "node.log")
     with pytest.raises(ExceptionGroup):
         await serve(config, network=world.network, clock=world.clock, rng=world.rng)

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.broadcast import MAX_BUNDLE, AuthenticatedBroadcast, fingerprint, statement
 from mixnet.crypto import Label, SigningKey, verify_untrusted
+from mixnet.directory.broadcast import MAX_BUNDLE, AuthenticatedBroadcast, fingerprint, statement
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.errors import Malformed, Oversized
 from tests.mixnet.pki.builders import key

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from directory.config import AuthorityConfigError, load_config
+from mixnet.directory.config import AuthorityConfigError, load_config
 from mixnet.errors import LocalError
 from mixnet.identity import BadKeyFile
 from mixnet.pki.descriptor import NodeRole

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.consensus import (
+from mixnet.directory.consensus import (
     NO_DOCUMENT,
     NoConsensus,
     Vote,

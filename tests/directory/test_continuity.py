@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.authority import Authority
-from directory.schedule import late
 from mixnet.counters import Counters
+from mixnet.directory.authority import Authority
+from mixnet.directory.schedule import late
 from mixnet.pki.document import Document, parse_untrusted
 from mixnet.pki.views import Views
 from mixnet.randomness import SeededSource

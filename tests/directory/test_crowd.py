@@ -10,8 +10,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.guests import Guests
 from mixnet.crypto import SigningKey
+from mixnet.directory.guests import Guests
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Frame, FrameKind, Link, Role, Standing, TlsIdentity, ask, connect
 from mixnet.link.places import Places

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.broadcast import fingerprint, statement
-from directory.evidence import ProvenContradiction, StatementKind, check_evidence_untrusted, round_context
-from directory.reports import verified_evidence
 from mixnet.crypto import Label, SigningKey
+from mixnet.directory.broadcast import fingerprint, statement
+from mixnet.directory.evidence import ProvenContradiction, StatementKind, check_evidence_untrusted, round_context
+from mixnet.directory.reports import verified_evidence
 from mixnet.pki.errors import Forged, Malformed, Oversized, Refused, WrongNetwork
 from mixnet.pki.requests import EvidenceAnswer
 from mixnet.pki.trust import Trust

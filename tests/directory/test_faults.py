@@ -8,10 +8,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.evidence import check_evidence_untrusted
-from directory.queries import DirectoryQueries
-from directory.reports import verified_evidence
-from directory.voting import faults
+from mixnet.directory.evidence import check_evidence_untrusted
+from mixnet.directory.queries import DirectoryQueries
+from mixnet.directory.reports import verified_evidence
+from mixnet.directory.voting import faults
 from mixnet.pki.requests import AskEvidence, EvidenceAnswer
 from tests.directory.authority_world import AuthorityWorld, two_faced
 from tests.mixnet.pki.builders import Town, key

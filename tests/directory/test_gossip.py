@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.ledger import Ledger, MemoryStore
+from mixnet.directory.ledger import Ledger, MemoryStore
 from mixnet.pki.document import verify_untrusted
 from tests.directory.authority_world import AuthorityWorld
 from tests.mixnet.pki.builders import START, Town

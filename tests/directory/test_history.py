@@ -9,9 +9,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.display import show_history
-from directory.queries import DirectoryQueries
-from directory.reports import Absence, absences, sentence_about
+from mixnet.directory.display import show_history
+from mixnet.directory.queries import DirectoryQueries
+from mixnet.directory.reports import Absence, absences, sentence_about
 from tests.directory.authority_world import AuthorityWorld
 from tests.directory.succession_world import SuccessionWorld, successors
 from tests.mixnet.pki.builders import Town, key

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from directory.ledger import HISTORY, FileStore, Ledger, LedgerStore, MemoryStore
-from directory.voting import Statement
+from mixnet.directory.ledger import HISTORY, FileStore, Ledger, LedgerStore, MemoryStore
+from mixnet.directory.voting import Statement
 from mixnet.errors import LocalError
 
 STATEMENT = Statement(b"vote", bytes(32))
@@ -100,7 +100,7 @@ def test_evidence_is_kept_for_good_once_for_each_subject(reopen: Callable[[], Le
 
 
 def test_evidence_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("directory.ledger.MOST_EVIDENCE", 2)
+    monkeypatch.setattr("mixnet.directory.ledger.MOST_EVIDENCE", 2)
     ledger = Ledger(MemoryStore())
     assert [ledger.keep_evidence(epoch, "", b"") for epoch in range(3)] == [True, True, False]
 

@@ -70,7 +70,10 @@ async def upload_all(bootstrap: Bootstrap) -> None:
 
 def start(config: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "directory", str(config)], stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "mixnet.directory", str(config)],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -228,10 +231,14 @@ def test_a_port_in_use_is_one_line_and_status_2(running: Path, tmp_path: Path) -
 @pytest.mark.parametrize("arguments", [[], ["one", "two"]])
 def test_the_usage_is_said(arguments: list[str]) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "directory", *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE
+        [sys.executable, "-m", "mixnet.directory", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
     )
     assert ended.returncode == 2
-    assert "python -m directory CONFIG.toml" in ended.stderr
+    assert "python -m mixnet.directory CONFIG.toml" in ended.stderr
 
 
 def test_the_key_of_no_authority_is_refused(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import trio
 
-from directory import cli, client
-from directory.new_authorities import fingerprint
-from directory.proposing import DEFAULT_LEAD, propose, succession, withdraw
-from directory.succession import MOST_AHEAD, PROPOSAL, known_trust
-from directory.successors_diff import changes
+from mixnet.directory import cli, client
+from mixnet.directory.new_authorities import fingerprint
+from mixnet.directory.proposing import DEFAULT_LEAD, propose, succession, withdraw
+from mixnet.directory.succession import MOST_AHEAD, PROPOSAL, known_trust
+from mixnet.directory.successors_diff import changes
 from mixnet.errors import LocalError
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
 from mixnet.pki.document import Document

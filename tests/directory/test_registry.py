@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.registry import NodeRegistry, Unapproved, Unreachable, Untimely
+from mixnet.directory.registry import NodeRegistry, Unapproved, Unreachable, Untimely
 from mixnet.pki.descriptor import NodeRole
 from mixnet.pki.errors import Refused
 from mixnet.reach import Reach

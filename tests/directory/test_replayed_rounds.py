@@ -8,9 +8,9 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.authority import Authority
-from directory.schedule import RoundPlan
-from directory.voting import Round, Statement, faults
+from mixnet.directory.authority import Authority
+from mixnet.directory.schedule import RoundPlan
+from mixnet.directory.voting import Round, Statement, faults
 from mixnet.link import Peer, Role
 from mixnet.pki.descriptor import KEY_EPOCHS
 from mixnet.pki.document import Document

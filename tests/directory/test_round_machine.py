@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from directory.consensus import NO_DOCUMENT, commit, encode_vote
-from directory.evidence import StatementKind
-from directory.voting import Phase, Round, Statement, faults
+from mixnet.directory.consensus import NO_DOCUMENT, commit, encode_vote
+from mixnet.directory.evidence import StatementKind
+from mixnet.directory.voting import Phase, Round, Statement, faults
 from mixnet.pki.document import verify_untrusted
 from tests.directory.collusion import Collusion, Plot, ToldStatement
 from tests.directory.round_simulation import RoundSimulation

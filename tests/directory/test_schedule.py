@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.schedule import REGULAR, RoundPlan, late, regular
 from mixnet.clock import Epochs
+from mixnet.directory.schedule import REGULAR, RoundPlan, late, regular
 
 GENESIS = 1_000_000.0
 lengths = st.floats(2.0, 86_400.0)

@@ -8,10 +8,10 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.authority import Authority
-from directory.requests import WAIT
-from directory.schedule import regular
-from directory.voting import faults, step_count
+from mixnet.directory.authority import Authority
+from mixnet.directory.requests import WAIT
+from mixnet.directory.schedule import regular
+from mixnet.directory.voting import faults, step_count
 from mixnet.link import Peer
 from mixnet.pki.requests import AskStep, RoundReport, StepAnswer, encode, parse_request_untrusted
 from mixnet.simulated import DEFAULT_LATENCY

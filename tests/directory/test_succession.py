@@ -10,11 +10,19 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.authority import Authority
-from directory.ledger import FileStore, Ledger
-from directory.schedule import regular
-from directory.succession import MOST_AHEAD, PROPOSAL, AuthorityMembership, Proposal, Succession, known_trust, objection
 from mixnet.counters import Counters
+from mixnet.directory.authority import Authority
+from mixnet.directory.ledger import FileStore, Ledger
+from mixnet.directory.schedule import regular
+from mixnet.directory.succession import (
+    MOST_AHEAD,
+    PROPOSAL,
+    AuthorityMembership,
+    Proposal,
+    Succession,
+    known_trust,
+    objection,
+)
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.errors import RolledBack
 from mixnet.pki.trust import Trust

@@ -8,11 +8,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from directory.authority import Authority
-from directory.consensus import NO_DOCUMENT
-from directory.succession import PROPOSAL
 from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped
+from mixnet.directory.authority import Authority
+from mixnet.directory.consensus import NO_DOCUMENT
+from mixnet.directory.succession import PROPOSAL
 from mixnet.errors import LocalError
 from mixnet.link import Role, ask, connect
 from mixnet.network import Address

@@ -7,7 +7,7 @@ from collections import Counter
 import trio
 from trio.testing import MockClock
 
-from directory.turns import Turns
+from mixnet.directory.turns import Turns
 
 
 async def spend(turns: Turns, owner: str, cost: int, got: Counter[str]) -> None:

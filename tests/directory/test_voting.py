@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.consensus import NO_DOCUMENT, commit, encode_vote
-from directory.evidence import StatementKind, check_evidence_untrusted
-from directory.voting import TRANSITIONS, Phase, Round, Statement, faults, step_count
 from mixnet.crypto import KEY_SIZE
+from mixnet.directory.consensus import NO_DOCUMENT, commit, encode_vote
+from mixnet.directory.evidence import StatementKind, check_evidence_untrusted
+from mixnet.directory.voting import TRANSITIONS, Phase, Round, Statement, faults, step_count
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import verify_untrusted
 from mixnet.pki.trust import Trust

@@ -7,10 +7,7 @@ from pathlib import Path
 
 import pytest
 
-import client
-import deploy
-import directory
-from mixnet import cli, hints
+from mixnet import cli, client, deploy, directory, hints
 from mixnet.explain import exit_status
 from tests.mixnet.commands import commands
 

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import client
 import mixnet
 from mixnet.letters import category, cells, graphemes, is_hidden, is_ignorable, is_mark, piled, steers, without_hidden
 from tests.mixnet.written import WRITTEN
@@ -77,5 +76,5 @@ def test_a_pile_goes_on_over_what_does_not_show():
 def test_nothing_else_asks_the_python_that_runs_what_a_letter_is():
     """Its tables differ from version to version; the search's index is made anew by none."""
     asked = re.compile(r"isprintable\(|^\s*(?:import|from) unicodedata\b", re.MULTILINE)
-    paths = [path for room in (mixnet, client) for path in Path(room.__file__).parent.rglob("*.py")]
+    paths = Path(mixnet.__file__).parent.rglob("*.py")
     assert [path.name for path in paths if asked.search(path.read_text())] in ([], ["search.py"])

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from client.api.export import _new_folder
-from client.profile.atomic_file import new_file, write_new
-from client.profile.profile import whole_folder
-from deploy.plan import LocalPlan
-from deploy.provision import provision
+from mixnet.client.api.export import _new_folder
+from mixnet.client.profile.atomic_file import new_file, write_new
+from mixnet.client.profile.profile import whole_folder
+from mixnet.deploy.plan import LocalPlan
+from mixnet.deploy.provision import provision
 from mixnet.explain import explain
 from mixnet.files import named, replace_file
 
@@ -58,7 +58,7 @@ def told(write, path: Path) -> str:
 def test_a_folder_that_is_not_there_is_what_is_named(tmp_path, monkeypatch, name, relative, nameless):
     monkeypatch.chdir(tmp_path)
     if not nameless:
-        monkeypatch.setattr("client.profile.atomic_file._nameless", lambda _path: None)
+        monkeypatch.setattr("mixnet.client.profile.atomic_file._nameless", lambda _path: None)
     root = Path() if relative else tmp_path
     (tmp_path / "file").write_bytes(b"")
     for parent in ("nowhere", "file"):
@@ -69,7 +69,7 @@ def test_a_folder_that_is_not_there_is_what_is_named(tmp_path, monkeypatch, name
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
 def test_a_full_disk_is_told_of_the_file_that_was_named(tmp_path, monkeypatch, write, nameless):
     if not nameless:
-        monkeypatch.setattr("client.profile.atomic_file._nameless", lambda _path: None)
+        monkeypatch.setattr("mixnet.client.profile.atomic_file._nameless", lambda _path: None)
     monkeypatch.setattr(os, "fsync", full)
     line = told(write, tmp_path / "out")
     assert line.startswith(f"{tmp_path / 'out'}: the disk is full")

@@ -30,7 +30,7 @@ def test_the_help_is_printed_without_what_makes_it_slow():
 def test_a_command_loads_its_own_room_only():
     script = (
         "import sys, mixnet.cli as c; sys.argv = ['mixnet', 'up', '--help']; c._run();"
-        "sys.exit('client.cli.app' in sys.modules or 'deploy.cli' not in sys.modules)"
+        "sys.exit('mixnet.client.cli.app' in sys.modules or 'mixnet.deploy.cli' not in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, stdout=subprocess.DEVNULL).returncode == 0
 

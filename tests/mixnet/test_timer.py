@@ -13,8 +13,8 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.simulation import virtual
 from mixnet import timer as timers
+from mixnet.benchmarks.simulation import virtual
 from mixnet.clock import VirtualClock, WallClock
 from mixnet.errors import LocalError
 from mixnet.timer import KernelTimer, Timer, TrioTimer, timerfd

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import trio
 
-from benchmarks.simulation.codec import PlainEngine
+from mixnet.benchmarks.simulation.codec import PlainEngine
 from mixnet.counters import Event
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import Frame, FrameKind, Link

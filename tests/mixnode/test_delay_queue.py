@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from benchmarks.simulation import virtual
+from mixnet.benchmarks.simulation import virtual
 from mixnet.clock import WallClock
 from mixnet.counters import Counters, Dropped, Event
 from mixnet.timer import TrioTimer

@@ -17,7 +17,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from benchmarks.simulation import virtual
+from mixnet.benchmarks.simulation import virtual
 from mixnet.counters import Counters, Dropped
 from mixnet.errors import Unavailable
 from mixnet.link import Role

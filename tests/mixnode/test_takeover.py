@@ -8,8 +8,8 @@ from pathlib import Path
 import trio
 from trio.testing import MockClock
 
-from benchmarks.simulation.codec import PlainEngine
-from benchmarks.simulation.virtual import no_threads
+from mixnet.benchmarks.simulation.codec import PlainEngine
+from mixnet.benchmarks.simulation.virtual import no_threads
 from mixnet.counters import Event
 from mixnode.config import NodeConfig, Storage
 from mixnode.node import Serving, serve

@@ -11,7 +11,7 @@ from pathlib import Path
 import trio
 import trio.testing
 
-from benchmarks.simulation.virtual import no_threads
+from mixnet.benchmarks.simulation.virtual import no_threads
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import Frame, FrameKind, Link, Role, answer_requests, connect, serve_links

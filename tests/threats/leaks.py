@@ -9,8 +9,8 @@ from unittest.mock import patch
 
 import trio
 
-from client.traffic.provider_link import ProviderLink
-from client.traffic.schedule import Prepared, ReadyQueue
+from mixnet.client.traffic.provider_link import ProviderLink
+from mixnet.client.traffic.schedule import Prepared, ReadyQueue
 from mixnet.link import Frame, FrameKind, Link
 from mixnet.randomness import SeededSource
 

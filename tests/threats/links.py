@@ -2,7 +2,7 @@
 
 import trio
 
-from benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.pki.parameters import Parameters
 from tests.benchmarks.simulation.traces import around
 

@@ -2,7 +2,7 @@
 
 import os
 
-from benchmarks.attacks.adversary import VisitOutcome, dial, document, visit
+from mixnet.benchmarks.attacks.adversary import VisitOutcome, dial, document, visit
 from mixnet.sphinx import Command, Hop, Kind, SphinxEngine
 
 __all__ = ["VisitOutcome", "dial", "document", "packet_for", "visit"]

@@ -10,11 +10,11 @@ import msgspec
 import pytest
 import trio
 
-import client.traffic.provider_mailbox
-from benchmarks.simulation.world import ONE_A_SECOND, WorldConfig, run_world
-from benchmarks.threats.trespass import on_disk
-from client.traffic.provider_mailbox import NotAnswered, ProviderAway
-from client.traffic.provider_requests import ProviderRequests
+import mixnet.client.traffic.provider_mailbox
+from mixnet.benchmarks.simulation.world import ONE_A_SECOND, WorldConfig, run_world
+from mixnet.benchmarks.threats.trespass import on_disk
+from mixnet.client.traffic.provider_mailbox import NotAnswered, ProviderAway
+from mixnet.client.traffic.provider_requests import ProviderRequests
 from mixnode import provider
 from tests.threats.links import BRISK, CLIENTS, LENGTH, links
 
@@ -124,7 +124,7 @@ def test_what_nobody_fetches_expires_with_its_mailbox(monkeypatch):
 
 @pytest.mark.parametrize("away", ["cut off", "silent"])
 def test_a_provider_that_is_away_is_named_and_nothing_is_claimed(monkeypatch, away):
-    monkeypatch.setattr(client.traffic.provider_mailbox, "SLOTS", 1)
+    monkeypatch.setattr(mixnet.client.traffic.provider_mailbox, "SLOTS", 1)
     found = {}
 
     async def program(world):

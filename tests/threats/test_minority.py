@@ -5,11 +5,11 @@ import json
 import pytest
 import trio
 
-from benchmarks.simulation.network_plan import ActorKind
-from benchmarks.simulation.world import WorldConfig, run_world
-from client.model.views import MessageState
-from directory.display import show_history
-from directory.queries import DirectoryQueries
+from mixnet.benchmarks.simulation.network_plan import ActorKind
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.client.model.views import MessageState
+from mixnet.directory.display import show_history
+from mixnet.directory.queries import DirectoryQueries
 from mixnet.errors import Unavailable
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.parameters import Parameters

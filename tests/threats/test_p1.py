@@ -10,8 +10,8 @@ from contextlib import suppress
 
 import msgspec
 
-from client.model.destination import Destination
-from client.traffic.routes import Map
+from mixnet.client.model.destination import Destination
+from mixnet.client.traffic.routes import Map
 from mixnet.errors import RemoteError
 from mixnet.pki.bootstrap import AuthorityInfo, Successor
 from mixnet.pki.fetch import accept_untrusted

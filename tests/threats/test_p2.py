@@ -12,9 +12,9 @@ import random
 import pytest
 import trio
 
-from benchmarks.attacks.adversary import document, visit
-from benchmarks.simulation.network_plan import ActorKind
-from benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.benchmarks.attacks.adversary import document, visit
+from mixnet.benchmarks.simulation.network_plan import ActorKind
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import Frame, FrameKind, Role

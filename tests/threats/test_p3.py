@@ -15,8 +15,8 @@ import trio
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.controls import cover
-from benchmarks.simulation.world import WorldConfig
+from mixnet.benchmarks.controls import cover
+from mixnet.benchmarks.simulation.world import WorldConfig
 from mixnode.members import Members
 from tests.threats import leaks
 from tests.threats.links import BRISK, CLIENTS, LENGTH, links

@@ -3,9 +3,9 @@
 import pytest
 import trio
 
-from benchmarks.attacks.adversary import visit
-from benchmarks.simulation.network_plan import ActorKind
-from benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.benchmarks.attacks.adversary import visit
+from mixnet.benchmarks.simulation.network_plan import ActorKind
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.link import Role
 from mixnet.log import Log

@@ -12,19 +12,19 @@ from types import SimpleNamespace
 import msgspec
 import pytest
 
-from client.e2e.bodies import SignedText, Text, decode_untrusted, encode
-from client.e2e.proof import BadProof, Proof, verify_untrusted
-from client.e2e.ratchet import _HEADER, Session
-from client.e2e.statements import Origin, text_digest
-from client.model.errors import NotSigned
-from client.model.views import MessageState
-from client.signing import transcript
-from client.signing.attestations import UNSIGNED
-from client.signing.forgery import forge_next, forge_turn
-from client.signing.transcript import BadTranscript
-from client.storage import messages
-from client.storage.messages import fresh_wire_id
-from client.storage.search import ANY
+from mixnet.client.e2e.bodies import SignedText, Text, decode_untrusted, encode
+from mixnet.client.e2e.proof import BadProof, Proof, verify_untrusted
+from mixnet.client.e2e.ratchet import _HEADER, Session
+from mixnet.client.e2e.statements import Origin, text_digest
+from mixnet.client.model.errors import NotSigned
+from mixnet.client.model.views import MessageState
+from mixnet.client.signing import transcript
+from mixnet.client.signing.attestations import UNSIGNED
+from mixnet.client.signing.forgery import forge_next, forge_turn
+from mixnet.client.signing.transcript import BadTranscript
+from mixnet.client.storage import messages
+from mixnet.client.storage.messages import fresh_wire_id
+from mixnet.client.storage.search import ANY
 from mixnet.crypto import SigningKey
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.friends import befriend

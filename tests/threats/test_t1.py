@@ -6,9 +6,9 @@ import msgspec
 import pytest
 import trio
 
-from benchmarks.simulation.world import WorldConfig, run_world
-from client.e2e.safety_number import safety_number
-from client.model.views import ContactState
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.client.e2e.safety_number import safety_number
+from mixnet.client.model.views import ContactState
 from mixnet.errors import RemoteError
 from mixnet.link import Role, WrongPeer, connect, serve_links
 from mixnet.network import Address

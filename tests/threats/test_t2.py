@@ -6,9 +6,9 @@ import random
 import pytest
 import trio
 
-from benchmarks.simulation.world import ONE_A_SECOND, WorldConfig, run_world
-from client.model.errors import WrongPassphrase
-from client.storage.database import Store
+from mixnet.benchmarks.simulation.world import ONE_A_SECOND, WorldConfig, run_world
+from mixnet.client.model.errors import WrongPassphrase
+from mixnet.client.storage.database import Store
 from mixnet.crypto import SymmetricKey
 from mixnet.simulated import SimulatedStream
 

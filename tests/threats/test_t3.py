@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from client.arq.fragments import ChannelKey, Fragment, FragmentToSend, Unverified
+from mixnet.client.arq.fragments import ChannelKey, Fragment, FragmentToSend, Unverified
 from mixnet.crypto import SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY, Command, Deliver, Forward, Hop, Kind, Reply, SphinxEngine, payload

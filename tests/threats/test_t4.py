@@ -9,13 +9,13 @@ import msgspec
 import pytest
 import trio
 
-from benchmarks.simulation.world import WorldConfig, run_world
-from client.cli import proofs
-from client.e2e.proof import BadProof, Proof, Stated, verify_untrusted
-from client.e2e.statements import Origin, ReceiptKind, sign_receipt, text_digest
-from client.e2e.timestamp import Timestamp, commitment
-from client.model.views import MessageState, ReceiptState
 from mixnet import timestamp
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.client.cli import proofs
+from mixnet.client.e2e.proof import BadProof, Proof, Stated, verify_untrusted
+from mixnet.client.e2e.statements import Origin, ReceiptKind, sign_receipt, text_digest
+from mixnet.client.e2e.timestamp import Timestamp, commitment
+from mixnet.client.model.views import MessageState, ReceiptState
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 from mixnet.pki.bootstrap import Bootstrap

@@ -5,8 +5,8 @@ import functools
 import msgspec
 import trio
 
-from benchmarks.attacks.adversary import VisitOutcome, dial, document, visit
-from benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.benchmarks.attacks.adversary import VisitOutcome, dial, document, visit
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
 from mixnet.counters import Dropped, Event
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import Frame, FrameKind, Role, ask, split

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.anonymity import actors, small_world
-from benchmarks.anonymity.network import NetworkModel, flow
-from benchmarks.anonymity.pool import beginning, entropies, propagate
-from benchmarks.simulation.ground_truth import Journey
-from benchmarks.simulation.trace import Trace, TraceRow
+from mixnet.benchmarks.anonymity import actors, small_world
+from mixnet.benchmarks.anonymity.network import NetworkModel, flow
+from mixnet.benchmarks.anonymity.pool import beginning, entropies, propagate
+from mixnet.benchmarks.simulation.ground_truth import Journey
+from mixnet.benchmarks.simulation.trace import Trace, TraceRow
 from mixnet.errors import LocalError
 from tests.benchmarks.anonymity.traces import FRAME, recorded
 

@@ -5,9 +5,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from benchmarks.anonymity import epsilon
-from benchmarks.anonymity.epsilon import PAPER, Writing, looks
-from benchmarks.anonymity.network import flow
+from mixnet.benchmarks.anonymity import epsilon
+from mixnet.benchmarks.anonymity.epsilon import PAPER, Writing, looks
+from mixnet.benchmarks.anonymity.network import flow
 
 
 def found(network, writing=Writing.RANDOM, seed=1):

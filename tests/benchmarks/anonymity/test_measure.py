@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.anonymity import measure as measuring
-from benchmarks.anonymity import model, small_world, sweep
-from benchmarks.anonymity.measure import BASE, measure, single_pool
-from benchmarks.base.figures import Role, Verdict, flat
-from benchmarks.base.jobs import inline
-from benchmarks.base.size import Size
-from benchmarks.base.statistics import exact
+from mixnet.benchmarks.anonymity import measure as measuring
+from mixnet.benchmarks.anonymity import model, small_world, sweep
+from mixnet.benchmarks.anonymity.measure import BASE, measure, single_pool
+from mixnet.benchmarks.base.figures import Role, Verdict, flat
+from mixnet.benchmarks.base.jobs import inline
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.base.statistics import exact
 from mixnet.errors import LocalError
 
 TINY = measuring._Scale(runs=2, targets=5, worlds=1, seconds=30.0, epsilon_runs=1, most=1000)

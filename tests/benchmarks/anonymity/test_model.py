@@ -5,12 +5,12 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from benchmarks.anonymity import batched, model
-from benchmarks.anonymity.measure import CALIBRATION, SCALES, calibrate
-from benchmarks.anonymity.network import NetworkModel, flow, with_loops
-from benchmarks.base.jobs import inline
-from benchmarks.base.size import Size
-from benchmarks.base.statistics import mean
+from mixnet.benchmarks.anonymity import batched, model
+from mixnet.benchmarks.anonymity.measure import CALIBRATION, SCALES, calibrate
+from mixnet.benchmarks.anonymity.network import NetworkModel, flow, with_loops
+from mixnet.benchmarks.base.jobs import inline
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.base.statistics import mean
 from mixnet.errors import LocalError
 
 BUSY = NetworkModel(users=500, rate=2.0, delay=0.5, layers=3, width=3)

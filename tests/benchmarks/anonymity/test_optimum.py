@@ -5,7 +5,7 @@ import math
 import pytest
 from scipy import integrate, stats
 
-from benchmarks.anonymity.optimum import degree, optimum, spread, tail
+from mixnet.benchmarks.anonymity.optimum import degree, optimum, spread, tail
 
 
 @pytest.mark.parametrize(

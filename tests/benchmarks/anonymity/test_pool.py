@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.anonymity import pool
-from benchmarks.anonymity.network import NetworkModel, flow
-from benchmarks.anonymity.pool import LoopModel, Visits, beginning, blurred, by_owner, entropies, propagate
+from mixnet.benchmarks.anonymity import pool
+from mixnet.benchmarks.anonymity.network import NetworkModel, flow
+from mixnet.benchmarks.anonymity.pool import LoopModel, Visits, beginning, blurred, by_owner, entropies, propagate
 
 # For each packet of a small network: when it comes, how long it stays at each of the nodes it passes.
 PACKETS = st.lists(

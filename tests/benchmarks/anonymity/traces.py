@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from benchmarks.simulation.ground_truth import Journey
-from benchmarks.simulation.trace import Trace, TraceRow
+from mixnet.benchmarks.simulation.ground_truth import Journey
+from mixnet.benchmarks.simulation.trace import Trace, TraceRow
 
 LATENCY = 0.01
 FRAME = 3118

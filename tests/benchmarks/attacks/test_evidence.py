@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.attacks.evidence import Law, correlations, counts, evidence
-from benchmarks.attacks.schedules import PairModel, dispersion, exponential, poisson
+from mixnet.benchmarks.attacks.evidence import Law, correlations, counts, evidence
+from mixnet.benchmarks.attacks.schedules import PairModel, dispersion, exponential, poisson
 
 LAW = Law(4, 0.5, 0.05)
 TIMES = st.lists(st.floats(0, 40), max_size=30).map(lambda times: np.array(sorted(times)))

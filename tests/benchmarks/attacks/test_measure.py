@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmarks.attacks import activity, correlation, disclosure, scenarios
-from benchmarks.attacks.observed import observe, unpacked
-from benchmarks.attacks.pairs import PairTable, Scored
-from benchmarks.attacks.scenarios import converse, play
-from benchmarks.base.figures import Role, flat
-from benchmarks.base.size import Size
+from mixnet.benchmarks.attacks import activity, correlation, disclosure, scenarios
+from mixnet.benchmarks.attacks.observed import observe, unpacked
+from mixnet.benchmarks.attacks.pairs import PairTable, Scored
+from mixnet.benchmarks.attacks.scenarios import converse, play
+from mixnet.benchmarks.base.figures import Role, flat
+from mixnet.benchmarks.base.size import Size
 from tests.benchmarks.attacks.worlds import SMALL, played, run, small
 
 pytestmark = pytest.mark.timeout(300)

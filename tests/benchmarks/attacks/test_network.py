@@ -5,14 +5,14 @@ from unittest.mock import patch
 
 import pytest
 
-from benchmarks.attacks import dropping, flooding, isolation
-from benchmarks.attacks.acting import per_hour
-from benchmarks.attacks.detecting import client_alarms, node_alarms, node_detector_on
-from benchmarks.attacks.residence import alone, as_it_went, residence
-from benchmarks.controls.cover import switched_off
-from benchmarks.simulation.ground_truth import Journey, link_latency
-from benchmarks.simulation.trace import Trace
-from client.traffic.loops import LoopMonitor
+from mixnet.benchmarks.attacks import dropping, flooding, isolation
+from mixnet.benchmarks.attacks.acting import per_hour
+from mixnet.benchmarks.attacks.detecting import client_alarms, node_alarms, node_detector_on
+from mixnet.benchmarks.attacks.residence import alone, as_it_went, residence
+from mixnet.benchmarks.controls.cover import switched_off
+from mixnet.benchmarks.simulation.ground_truth import Journey, link_latency
+from mixnet.benchmarks.simulation.trace import Trace
+from mixnet.client.traffic.loops import LoopMonitor
 from mixnet.errors import LocalError
 from mixnode.detector import Detector
 from mixnode.loops import Loops

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from benchmarks.attacks.observed import Observed, observe, unpacked
-from benchmarks.simulation.ground_truth import Journey, read
-from benchmarks.simulation.trace import Trace, TraceRow
+from mixnet.benchmarks.attacks.observed import Observed, observe, unpacked
+from mixnet.benchmarks.simulation.ground_truth import Journey, read
+from mixnet.benchmarks.simulation.trace import Trace, TraceRow
 from mixnet.errors import LocalError
 
 LINK = 10_000_000

@@ -5,15 +5,15 @@ from unittest.mock import patch
 import pytest
 import trio
 
-from benchmarks.attacks import ATTACKS, compromise, load, position, replay, split_view, tagging
-from benchmarks.attacks.acting import ActsOnPackets
-from benchmarks.attacks.forged_documents import forged_directory
-from benchmarks.base.figures import Verdict
-from benchmarks.base.jobs import inline
-from benchmarks.base.size import Size
-from benchmarks.controls.guards import GUARDS, without_guards
-from benchmarks.simulation.ground_truth import Journey
-from benchmarks.simulation.trace import Trace
+from mixnet.benchmarks.attacks import ATTACKS, compromise, load, position, replay, split_view, tagging
+from mixnet.benchmarks.attacks.acting import ActsOnPackets
+from mixnet.benchmarks.attacks.forged_documents import forged_directory
+from mixnet.benchmarks.base.figures import Verdict
+from mixnet.benchmarks.base.jobs import inline
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.controls.guards import GUARDS, without_guards
+from mixnet.benchmarks.simulation.ground_truth import Journey
+from mixnet.benchmarks.simulation.trace import Trace
 from mixnet.crypto import chacha20
 from mixnet.errors import LocalError, RemoteError
 from mixnet.pki.document import parse_untrusted, verify_untrusted

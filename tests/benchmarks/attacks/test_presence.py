@@ -3,9 +3,9 @@
 import math
 import random
 
-from benchmarks.attacks import presence
-from benchmarks.attacks.presence import Watched, area, watch
-from benchmarks.base.size import Size
+from mixnet.benchmarks.attacks import presence
+from mixnet.benchmarks.attacks.presence import Watched, area, watch
+from mixnet.benchmarks.base.size import Size
 
 
 def test_the_real_actors_answer_as_their_users_chose(monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.attacks.rounds import RoundModel, estimated, guessed, model_rounds
+from mixnet.benchmarks.attacks.rounds import RoundModel, estimated, guessed, model_rounds
 
 
 def test_shares_without_noise_are_found_exactly():

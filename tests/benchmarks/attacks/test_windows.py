@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from benchmarks.attacks.learned import advantage, averaged, balanced_error, halves
-from benchmarks.attacks.observed import unpacked
-from benchmarks.attacks.scenarios import converse
-from benchmarks.attacks.windows import (
+from mixnet.benchmarks.attacks.learned import advantage, averaged, balanced_error, halves
+from mixnet.benchmarks.attacks.observed import unpacked
+from mixnet.benchmarks.attacks.scenarios import converse
+from mixnet.benchmarks.attacks.windows import (
     GAPS,
     METHODS,
     Windows,
@@ -18,7 +18,7 @@ from benchmarks.attacks.windows import (
     told_apart,
     windows_of,
 )
-from benchmarks.base.statistics import Estimate
+from mixnet.benchmarks.base.statistics import Estimate
 from tests.benchmarks.attacks.worlds import OPEN, SMALL, run
 
 

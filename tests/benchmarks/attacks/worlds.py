@@ -4,9 +4,9 @@ import json
 from functools import cache
 from unittest.mock import patch
 
-from benchmarks.attacks import scenarios
-from benchmarks.attacks.scenarios import converse, play
-from benchmarks.base.size import Size
+from mixnet.benchmarks.attacks import scenarios
+from mixnet.benchmarks.attacks.scenarios import converse, play
+from mixnet.benchmarks.base.size import Size
 
 SMALL = {"clients": 10, "busy": 6, "seconds": 60, "seed": 1}
 OPEN = {**SMALL, "off": ["cover", "downlink"]}

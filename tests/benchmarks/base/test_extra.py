@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-import benchmarks
-from benchmarks.base import jobs
-from benchmarks.base.extra import LIBRARIES, MissingLibrary, needed, require
+from mixnet import benchmarks
+from mixnet.benchmarks.base import jobs
+from mixnet.benchmarks.base.extra import LIBRARIES, MissingLibrary, needed, require
 from mixnet.extras import installation
 
 LINE = f"is not installed: `{installation('bench')}`, then try again"
@@ -28,11 +28,11 @@ COMMANDS = {
 SCRIPT = f"""
 import sys
 sys.modules[sys.argv[1]] = None
-from benchmarks.cli.anonymity import anonymity, plan
-from benchmarks.cli.attack import attack
-from benchmarks.base.extra import MissingLibrary
-from benchmarks.cli.real import latency, throughput
-from benchmarks.cli.report import everything, threats
+from mixnet.benchmarks.cli.anonymity import anonymity, plan
+from mixnet.benchmarks.cli.attack import attack
+from mixnet.benchmarks.base.extra import MissingLibrary
+from mixnet.benchmarks.cli.real import latency, throughput
+from mixnet.benchmarks.cli.report import everything, threats
 
 for name, command in {COMMANDS!r}.items():
     if name in sys.argv[2:]:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, Verdict, at_least, flat, flat_maps
-from benchmarks.base.statistics import Estimate, exact
+from mixnet.benchmarks.base.figures import Bound, Control, Figure, Finding, Verdict, at_least, flat, flat_maps
+from mixnet.benchmarks.base.statistics import Estimate, exact
 
 MUST, AIM = Bound(0.2), Bound(0.05)
 WON = Control.positive("without the defence", exact(0.995), at_least(0.99))

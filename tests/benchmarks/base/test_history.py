@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from benchmarks.base import history
-from benchmarks.base.history import PastRun, Trend, add, compare, read, run_of
+from mixnet.benchmarks.base import history
+from mixnet.benchmarks.base.history import PastRun, Trend, add, compare, read, run_of
 from mixnet.cli import build
 
 CPU = "Some Processor"

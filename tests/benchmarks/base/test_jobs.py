@@ -6,8 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from benchmarks.base import jobs
-from benchmarks.base.jobs import Kept, here, inline, runner, shared
+from mixnet.benchmarks.base import jobs
+from mixnet.benchmarks.base.jobs import Kept, here, inline, runner, shared
 
 
 def square(*, number):

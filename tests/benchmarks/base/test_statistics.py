@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.base.statistics import (
+from mixnet.benchmarks.base.statistics import (
     Estimate,
     auc,
     bootstrap,

@@ -2,7 +2,7 @@
 
 import random
 
-from benchmarks.base.timing import median, ratios, timed
+from mixnet.benchmarks.base.timing import median, ratios, timed
 
 
 def test_every_round_times_every_task():

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from benchmarks.anonymity import model, sweep
-from benchmarks.anonymity.network import NetworkModel, flow
-from benchmarks.base.size import Size
-from benchmarks.cli.app import app
+from mixnet.benchmarks.anonymity import model, sweep
+from mixnet.benchmarks.anonymity.network import NetworkModel, flow
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cli.app import app
 from mixnet.errors import LocalError
 from tests.benchmarks.anonymity.traces import recorded
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from benchmarks.cli.app import app
-from benchmarks.cost.conversations import measure, render
-from benchmarks.simulation.trace import read
+from mixnet.benchmarks.cli.app import app
+from mixnet.benchmarks.cost.conversations import measure, render
+from mixnet.benchmarks.simulation.trace import read
 
 pytestmark = pytest.mark.timeout(300)
 ARGUMENTS = ["bench", "world", "--clients", "2", "--seconds", "60", "--codec", "plain"]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import attacks
-from benchmarks.attacks import ATTACKS, UnknownAttack, load
-from benchmarks.attacks.scenarios import play
-from benchmarks.cli.app import app
-from benchmarks.cli.attack import attack
+from mixnet.benchmarks import attacks
+from mixnet.benchmarks.attacks import ATTACKS, UnknownAttack, load
+from mixnet.benchmarks.attacks.scenarios import play
+from mixnet.benchmarks.cli.app import app
+from mixnet.benchmarks.cli.attack import attack
 from mixnet.errors import LocalError
 
 pytestmark = pytest.mark.timeout(300)

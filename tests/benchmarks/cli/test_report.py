@@ -7,12 +7,12 @@ from functools import cache
 
 import pytest
 
-from benchmarks.cli import report
-from benchmarks.cli.app import app
-from benchmarks.cli.options import NoReport
-from benchmarks.cli.report import everything, threats
-from benchmarks.report import parts as table
-from benchmarks.threats import checks
+from mixnet.benchmarks.cli import report
+from mixnet.benchmarks.cli.app import app
+from mixnet.benchmarks.cli.options import NoReport
+from mixnet.benchmarks.cli.report import everything, threats
+from mixnet.benchmarks.report import parts as table
+from mixnet.benchmarks.threats import checks
 from mixnet.errors import Unavailable
 from tests.benchmarks.report.studies import Study
 

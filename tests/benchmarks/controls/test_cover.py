@@ -6,9 +6,9 @@ import pytest
 import trio
 
 import mixnode.clients
-from benchmarks.controls import cover
-from benchmarks.simulation.world import WorldConfig, run_world
-from client.traffic.schedule import Emitter
+from mixnet.benchmarks.controls import cover
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.client.traffic.schedule import Emitter
 from mixnet.pki.parameters import Parameters
 from mixnode.clients import ClientSession
 from mixnode.delays import Delays

@@ -5,8 +5,8 @@ from contextlib import nullcontext
 import pytest
 
 import mixnode.node
-from benchmarks.controls.guards import without_guards
-from benchmarks.processes.load.forger import HANDSHAKE, KEY_UPDATE
+from mixnet.benchmarks.controls.guards import without_guards
+from mixnet.benchmarks.processes.load.forger import HANDSHAKE, KEY_UPDATE
 from mixnet.counters import Counters
 from mixnet.errors import RemoteError
 from mixnet.link import Frame, FrameKind, Role

@@ -3,9 +3,9 @@
 import functools
 import json
 
-from benchmarks.cli.app import app
-from benchmarks.cost import directory
-from benchmarks.cost.directory import measure, render
+from mixnet.benchmarks.cli.app import app
+from mixnet.benchmarks.cost import directory
+from mixnet.benchmarks.cost.directory import measure, render
 
 
 def test_json_is_one_object(capsys, monkeypatch):

@@ -5,8 +5,8 @@ from statistics import mean
 
 import pytest
 
-from benchmarks.cost.groups import AWAY, Model, at_quantile, measure, render, rollercoaster, settings_of
-from client.core.outgoing import MessengerSettings
+from mixnet.benchmarks.cost.groups import AWAY, Model, at_quantile, measure, render, rollercoaster, settings_of
+from mixnet.client.core.outgoing import MessengerSettings
 from mixnet.pki.parameters import Parameters
 from tests.client.worlds.channel import MEAN_DELAY, RATE
 from tests.client.worlds.circle import Circle

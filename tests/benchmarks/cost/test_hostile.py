@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.base.figures import Verdict, flat
-from benchmarks.base.size import Size
-from benchmarks.cost import hostile
-from benchmarks.processes.load.hostile import MODES
-from benchmarks.processes.load.testbed import open_testbed
+from mixnet.benchmarks.base.figures import Verdict, flat
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cost import hostile
+from mixnet.benchmarks.processes.load.hostile import MODES
+from mixnet.benchmarks.processes.load.testbed import open_testbed
 from mixnet.link import FRAME_SIZE
 
 CALM = hostile.Phase(0.0005, 0.001, 1000, 0, 0.2, 0.01)

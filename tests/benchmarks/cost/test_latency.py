@@ -5,12 +5,12 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from benchmarks.base.figures import flat
-from benchmarks.base.size import Size
-from benchmarks.cost import latency
-from benchmarks.cost.latency import HOLDS, Passage, on_testbed
-from benchmarks.processes.load.drives import Drive
-from benchmarks.processes.load.testbed import HEAVIER, MEAN_DELAY, NODE, PATH
+from mixnet.benchmarks.base.figures import flat
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cost import latency
+from mixnet.benchmarks.cost.latency import HOLDS, Passage, on_testbed
+from mixnet.benchmarks.processes.load.drives import Drive
+from mixnet.benchmarks.processes.load.testbed import HEAVIER, MEAN_DELAY, NODE, PATH
 from mixnet.errors import Unavailable
 from tests.benchmarks.testbeds import CAPACITY, FLOOR, FakeTestbed
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.cost import reading
+from mixnet.benchmarks.cost import reading
 from mixnet.pki.errors import Expired
 from tests.mixnet.pki.builders import START, Town
 

@@ -3,12 +3,12 @@
 import pytest
 import trio
 
-from benchmarks.base.figures import flat
-from benchmarks.base.size import Size
-from benchmarks.cost import latency, throughput
-from benchmarks.processes.load.drives import drive
-from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, open_testbed
-from deploy.processes import alive, identify
+from mixnet.benchmarks.base.figures import flat
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cost import latency, throughput
+from mixnet.benchmarks.processes.load.drives import drive
+from mixnet.benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, MEAN_DELAY, NODE, PATH, open_testbed
+from mixnet.deploy.processes import alive, identify
 
 pytestmark = pytest.mark.timeout(300)
 LONG = 1000.0  # seconds of mean delay: nearly all are longer than any node holds

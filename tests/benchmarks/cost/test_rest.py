@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.base.figures import Verdict, flat
-from benchmarks.base.size import Size
-from benchmarks.cost import idle, start
+from mixnet.benchmarks.base.figures import Verdict, flat
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cost import idle, start
 from mixnet.pki.parameters import Parameters
 
 REST = idle.Rest((0.041, 0.04, 0.042, 0.039), 70.0, 94.0, 72_000_000, 0.05, 100e-6, 72e-6)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from benchmarks.cli import app
-from benchmarks.cost import sphinx
+from mixnet.benchmarks.cli import app
+from mixnet.benchmarks.cost import sphinx
 from mixnet.errors import LocalError
 from mixnet.sphinx import engine_by_name
 from tests.mixnet.sphinx import oracle

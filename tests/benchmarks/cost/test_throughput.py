@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.base.figures import Figure, Verdict, at_least, flat
-from benchmarks.base.size import Size
-from benchmarks.cost.throughput import _gain, on_testbed, ratio, saturated
-from benchmarks.processes.load.meter import MeterReading, Window, windows
-from benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, NODE, TWIN
+from mixnet.benchmarks.base.figures import Figure, Verdict, at_least, flat
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cost.throughput import _gain, on_testbed, ratio, saturated
+from mixnet.benchmarks.processes.load.meter import MeterReading, Window, windows
+from mixnet.benchmarks.processes.load.testbed import CLEAR, HEAVIER, HELPED, NODE, TWIN
 from mixnet.errors import LocalError
 from tests.benchmarks.testbeds import CAPACITY, FLOOR, FakeTestbed
 

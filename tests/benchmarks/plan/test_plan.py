@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.cli.anonymity import bytes_a_second
-from benchmarks.cli.app import app
-from benchmarks.plan import plan as planning
-from benchmarks.plan import tables
-from benchmarks.plan.plan import FRAME, Meant, ParameterPlan, PlanGoal, Refusal, find
+from mixnet.benchmarks.cli.anonymity import bytes_a_second
+from mixnet.benchmarks.cli.app import app
+from mixnet.benchmarks.plan import plan as planning
+from mixnet.benchmarks.plan import tables
+from mixnet.benchmarks.plan.plan import FRAME, Meant, ParameterPlan, PlanGoal, Refusal, find
 from mixnet.errors import LocalError
 from mixnet.pki.parameters import parameters_from
 

@@ -8,10 +8,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
-from benchmarks.base.size import Size
-from benchmarks.base.statistics import Estimate, exact
-from benchmarks.report.children import ReportOptions
+from mixnet.benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.base.statistics import Estimate, exact
+from mixnet.benchmarks.report.children import ReportOptions
 
 
 def piece(*, number, log):

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks.base import summary
-from benchmarks.report import pages, plots
-from benchmarks.report.machine import commit, processor
-from benchmarks.report.run import ReportJob, assemble
+from mixnet.benchmarks.base import summary
+from mixnet.benchmarks.report import pages, plots
+from mixnet.benchmarks.report.machine import commit, processor
+from mixnet.benchmarks.report.run import ReportJob, assemble
 from tests.benchmarks.report.studies import finding, wish
 
 
@@ -17,7 +17,7 @@ from tests.benchmarks.report.studies import finding, wish
 def report(tmp_path_factory):
     from datetime import UTC, datetime  # noqa: PLC0415
 
-    from benchmarks.report.children import PartOutcome  # noqa: PLC0415
+    from mixnet.benchmarks.report.children import PartOutcome  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("report")
     outcomes = [

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.attacks import ATTACKS
-from benchmarks.base.size import Size
-from benchmarks.report import run
-from benchmarks.report.children import News, PartOutcome, together
-from benchmarks.report.parts import UnknownPart, parts
-from benchmarks.report.run import ReportJob, make, sound, without_paths
+from mixnet.benchmarks.attacks import ATTACKS
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.report import run
+from mixnet.benchmarks.report.children import News, PartOutcome, together
+from mixnet.benchmarks.report.parts import UnknownPart, parts
+from mixnet.benchmarks.report.run import ReportJob, make, sound, without_paths
 from tests.benchmarks.report.studies import Study, wish
 
 pytestmark = pytest.mark.timeout(300)

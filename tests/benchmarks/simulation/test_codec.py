@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mixnode.config
-from benchmarks.simulation.codec import PlainEngine, codec
+from mixnet.benchmarks.simulation.codec import PlainEngine, codec
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import (
@@ -121,7 +121,7 @@ def test_every_hop_sees_fresh_bytes():
 
 def test_no_configuration_can_name_it(tmp_path):
     assert codec("plain").name == "plain"
-    for name in ["plain", "benchmarks.simulation.codec", "PlainEngine"]:
+    for name in ["plain", "mixnet.benchmarks.simulation.codec", "PlainEngine"]:
         with pytest.raises(LocalError):
             engine_by_name(name)
     config = tmp_path / "node.toml"

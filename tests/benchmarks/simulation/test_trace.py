@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.simulation.trace import Trace, TraceRow, read
+from mixnet.benchmarks.simulation.trace import Trace, TraceRow, read
 from mixnet.errors import LocalError
 from tests.benchmarks.simulation import traces
 

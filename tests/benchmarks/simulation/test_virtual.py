@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio._core import _run as scheduler
 
-from benchmarks.simulation import virtual
-from benchmarks.simulation.trace import Trace
+from mixnet.benchmarks.simulation import virtual
+from mixnet.benchmarks.simulation.trace import Trace
 from mixnet.network import Address
 from mixnet.randomness import SeededSource
 from mixnet.simulated import SimulatedNetwork

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from benchmarks.simulation.world import WorldConfig, run_world
-from client.model.views import MessageKind, MessageState
+from mixnet.benchmarks.simulation.world import WorldConfig, run_world
+from mixnet.client.model.views import MessageKind, MessageState
 from mixnet.pki.parameters import Parameters
 
 pytestmark = pytest.mark.timeout(600)

@@ -1,6 +1,6 @@
 """Looking things up in a trace."""
 
-from benchmarks.simulation.trace import Trace, TraceRow
+from mixnet.benchmarks.simulation.trace import Trace, TraceRow
 
 
 def link(trace: Trace, src: str, dst: str) -> list[tuple[int, int]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.threats.scenario import live
+from mixnet.benchmarks.threats.scenario import live
 
 
 @pytest.fixture(scope="package")

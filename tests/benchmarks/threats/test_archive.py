@@ -3,8 +3,8 @@
 from dataclasses import replace
 from unittest.mock import patch
 
-from benchmarks.threats import archive
-from client.storage.messages import MessageTable
+from mixnet.benchmarks.threats import archive
+from mixnet.client.storage.messages import MessageTable
 
 
 def values(found):
@@ -26,7 +26,7 @@ def test_a_search_that_misses_something_would_show(seen):
 
 
 def test_a_store_in_clear_would_show(seen):
-    with patch("client.storage.database._unlock", archive._unlock_nothing):
+    with patch("mixnet.client.storage.database._unlock", archive._unlock_nothing):
         found = values(archive.archive(seen))
     assert found["archive_plaintext"] == found["archive_opened"] == 1
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmarks.attacks import ATTACKS
-from benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
-from benchmarks.base.statistics import Estimate, exact
-from benchmarks.report.parts import absent
-from benchmarks.threats.catalogue import CLASSES, REQUIREMENTS, as_map, classes, rows, squares
-from benchmarks.threats.render import matrix
+from mixnet.benchmarks.attacks import ATTACKS
+from mixnet.benchmarks.base.figures import Bound, Control, Figure, Finding, at_least
+from mixnet.benchmarks.base.statistics import Estimate, exact
+from mixnet.benchmarks.report.parts import absent
+from mixnet.benchmarks.threats.catalogue import CLASSES, REQUIREMENTS, as_map, classes, rows, squares
+from mixnet.benchmarks.threats.render import matrix
 
 WON = Control.positive("without", exact(1), at_least(0.99))
 LOST = Control.positive("without", exact(0.5), at_least(0.99))

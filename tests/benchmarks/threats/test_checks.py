@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.threats import checks
-from benchmarks.threats.scenario import LATER, TEXT
-from benchmarks.threats.shape import never, shown
+from mixnet.benchmarks.threats import checks
+from mixnet.benchmarks.threats.scenario import LATER, TEXT
+from mixnet.benchmarks.threats.shape import never, shown
 from mixnet.errors import LocalError
 
 pytestmark = pytest.mark.timeout(300)

@@ -4,10 +4,10 @@ from unittest.mock import patch
 
 import pytest
 
-from benchmarks.threats import deniability
-from benchmarks.threats.deniability import _conversation, _first, _forged_hello, _forged_message, _later
-from client.e2e.ratchet import Session
-from client.e2e.x3dh import Prekeys
+from mixnet.benchmarks.threats import deniability
+from mixnet.benchmarks.threats.deniability import _conversation, _first, _forged_hello, _forged_message, _later
+from mixnet.client.e2e.ratchet import Session
+from mixnet.client.e2e.x3dh import Prekeys
 from mixnet.errors import RemoteError
 
 

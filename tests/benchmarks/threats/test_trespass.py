@@ -7,11 +7,11 @@ from unittest.mock import patch
 import pytest
 
 import mixnode.clients
-from benchmarks.threats import checks, trespass
-from benchmarks.threats.scenario import live
-from benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, Attempt
-from client.model.views import ContactState
-from directory.requests import RequestHandler
+from mixnet.benchmarks.threats import checks, trespass
+from mixnet.benchmarks.threats.scenario import live
+from mixnet.benchmarks.threats.trespass import DIRECTORY, FRAMES, MAILBOXES, PEOPLE, Attempt
+from mixnet.client.model.views import ContactState
+from mixnet.directory.requests import RequestHandler
 from mixnode.arrival import NODES
 
 pytestmark = pytest.mark.timeout(300)

@@ -8,17 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.anonymous.address_owner import EXPIRED, HELD, OPEN_AT_ONCE, OPENINGS, REMEMBERED
-from client.anonymous.anonymous import LANE
-from client.arq.fragments import Fragment, FragmentToSend, PlaintextKind, ReplyBlock, Unverified, spans
-from client.core.outgoing import OutgoingFragment, OutgoingReply
-from client.e2e import anonymous_bodies
-from client.e2e.anonymous_bodies import LETTER_LIMIT, AnonymousText, Opening, Supply
-from client.e2e.public_address import PublicAddress
-from client.e2e.ratchet import Session
-from client.e2e.x3dh import start_untrusted
-from client.model.durations import DAY
-from client.model.errors import (
+from mixnet.bucket import TokenBucket
+from mixnet.client.anonymous.address_owner import EXPIRED, HELD, OPEN_AT_ONCE, OPENINGS, REMEMBERED
+from mixnet.client.anonymous.anonymous import LANE
+from mixnet.client.arq.fragments import Fragment, FragmentToSend, PlaintextKind, ReplyBlock, Unverified, spans
+from mixnet.client.core.outgoing import OutgoingFragment, OutgoingReply
+from mixnet.client.e2e import anonymous_bodies
+from mixnet.client.e2e.anonymous_bodies import LETTER_LIMIT, AnonymousText, Opening, Supply
+from mixnet.client.e2e.public_address import PublicAddress
+from mixnet.client.e2e.ratchet import Session
+from mixnet.client.e2e.x3dh import start_untrusted
+from mixnet.client.model.durations import DAY
+from mixnet.client.model.errors import (
     AddressOfOtherNetwork,
     AnonymousOnly,
     AnonymousTextTooLong,
@@ -33,9 +34,8 @@ from client.model.errors import (
     TooManyAddresses,
     UnknownAddress,
 )
-from client.model.views import MessageState, Role
-from client.storage.reply_blocks import EACH_EPOCH, STOCK
-from mixnet.bucket import TokenBucket
+from mixnet.client.model.views import MessageState, Role
+from mixnet.client.storage.reply_blocks import EACH_EPOCH, STOCK
 from mixnet.crypto import KEM_CIPHERTEXT_SIZE, SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY
@@ -380,7 +380,7 @@ def decrypted(channel, monkeypatch):
         bodies.append(raw)
         return DECODE(raw)
 
-    for module in ("client.anonymous.address_owner", "client.e2e.anonymous_bodies"):
+    for module in ("mixnet.client.anonymous.address_owner", "mixnet.client.e2e.anonymous_bodies"):
         monkeypatch.setattr(f"{module}.decode_untrusted", keep)
     return bodies
 
@@ -609,7 +609,7 @@ def test_what_a_stranger_can_make_us_hold_is_bounded(channel):
 
 
 def test_texts_a_day_are_bounded(channel, monkeypatch):
-    monkeypatch.setattr("client.anonymous.address_owner.TEXTS", (5, DAY))
+    monkeypatch.setattr("mixnet.client.anonymous.address_owner.TEXTS", (5, DAY))
     channel["alice"].crash()
     _, theirs, _ = write(channel, "0")
     numbers = [send(channel, "bob", theirs, str(number)) for number in range(1, 8)]

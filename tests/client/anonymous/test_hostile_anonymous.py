@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.core.conversation import Parcel
-from client.e2e.anonymous_bodies import AnonymousText, Opening, Supply
-from client.messenger.allowed import ALLOWED, Peer
+from mixnet.client.core.conversation import Parcel
+from mixnet.client.e2e.anonymous_bodies import AnonymousText, Opening, Supply
+from mixnet.client.messenger.allowed import ALLOWED, Peer
 from mixnet.crypto import SigningKey
 from tests.client.worlds.agreement import check_agreement
 from tests.client.worlds.bodies import TYPES, Hostile

@@ -8,22 +8,22 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import client
-from client.api import archive, framing, messages, protocol, sockets
-from client.api.command import Command
-from client.api.connection import Connection, DirectChannel
-from client.api.events import QUEUE, EventBus
-from client.api.messages import NotDelivered
-from client.api.pages import PAGE
-from client.api.server import CONNECTIONS, serve_api
-from client.api.sockets import DaemonEnded
-from client.concurrency.worker import InlineWorker
-from client.devices.devices import Devices
-from client.model import paths
-from client.model.errors import MalformedInvitation, UnknownContact
-from client.model.paths import NoProfile
-from client.model.views import MessageKind, MessageState
-from client.storage.database import Store
+from mixnet import client
+from mixnet.client.api import archive, framing, messages, protocol, sockets
+from mixnet.client.api.command import Command
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.api.events import QUEUE, EventBus
+from mixnet.client.api.messages import NotDelivered
+from mixnet.client.api.pages import PAGE
+from mixnet.client.api.server import CONNECTIONS, serve_api
+from mixnet.client.api.sockets import DaemonEnded
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.devices.devices import Devices
+from mixnet.client.model import paths
+from mixnet.client.model.errors import MalformedInvitation, UnknownContact
+from mixnet.client.model.paths import NoProfile
+from mixnet.client.model.views import MessageKind, MessageState
+from mixnet.client.storage.database import Store
 from mixnet.errors import LocalError, RemoteError, Unavailable
 from tests.client.worlds.archive import KEY, messenger_of
 from tests.client.worlds.service import invitation, make_service, served
@@ -219,7 +219,7 @@ async def test_a_fault_of_the_program_is_an_error_of_that_request_and_the_daemon
 
     async with served(tmp_path), client.connect(tmp_path) as me:
         with monkeypatch.context() as patch:
-            patch.setattr("client.messenger.messenger.Messenger.contacts", fail)
+            patch.setattr("mixnet.client.messenger.messenger.Messenger.contacts", fail)
             with pytest.raises(LocalError, match="KeyError") as told:
                 await me.contacts()
             assert "secret" not in str(told.value)

@@ -8,15 +8,15 @@ import pytest
 import trio
 import trio.testing
 
-from client.api import groups, protocol
-from client.api.groups import GroupRemove
-from client.api.protocol import command_untrusted, event_map
-from client.cli.app import app
-from client.cli.groups import say_asked
-from client.groups.groups import NotAllowed, UnknownMember
-from client.groups.registry import UnknownGroup
-from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
-from client.model.views import MessageInfo, MessageKind, MessageState
+from mixnet.client.api import groups, protocol
+from mixnet.client.api.groups import GroupRemove
+from mixnet.client.api.protocol import command_untrusted, event_map
+from mixnet.client.cli.app import app
+from mixnet.client.cli.groups import say_asked
+from mixnet.client.groups.groups import NotAllowed, UnknownMember
+from mixnet.client.groups.registry import UnknownGroup
+from mixnet.client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
+from mixnet.client.model.views import MessageInfo, MessageKind, MessageState
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.town import Town
 
@@ -157,7 +157,7 @@ VERBS = [
 @pytest.mark.parametrize("as_json", [False, True])
 def test_each_command_asks_and_shows(monkeypatch, capsys, verb, as_json):
     me = FakeMe()
-    monkeypatch.setattr("client.cli.groups.talk", lambda _folder, _name: me)
+    monkeypatch.setattr("mixnet.client.cli.groups.talk", lambda _folder, _name: me)
     app(["group", verb[0], "alice", *verb[1:], *(["--json"] if as_json else [])], result_action="return_value")
     assert me.groups.asked == [verb]
     shown = capsys.readouterr().out
@@ -169,7 +169,7 @@ def test_each_command_asks_and_shows(monkeypatch, capsys, verb, as_json):
 
 
 def test_a_file_for_a_group_says_what_to_do(monkeypatch):
-    monkeypatch.setattr("client.cli.groups.talk", lambda _folder, _name: FakeMe())
+    monkeypatch.setattr("mixnet.client.cli.groups.talk", lambda _folder, _name: FakeMe())
     for arguments in (["--file", "x.pdf"], []):
         with pytest.raises(LocalError, match=r"mixnet (group )?send"):
             app(["group", "send", "alice", "club", *arguments], result_action="return_value")
@@ -177,7 +177,7 @@ def test_a_file_for_a_group_says_what_to_do(monkeypatch):
 
 def test_readers_are_shown_with_counts(monkeypatch, capsys):
     me = FakeMe()
-    monkeypatch.setattr("client.cli.groups.talk", lambda _folder, _name: me)
+    monkeypatch.setattr("mixnet.client.cli.groups.talk", lambda _folder, _name: me)
     app(["group", "readers", "alice", "7"], result_action="return_value")
     assert capsys.readouterr().out.split("\n")[:2] == ["1 of 3 have read message 7, 2 have it", "  bob"]
     app(["group", "readers", "alice", "7", "--json"], result_action="return_value")
@@ -187,14 +187,14 @@ def test_readers_are_shown_with_counts(monkeypatch, capsys):
 
 def test_a_text_may_have_a_time_of_its_own(monkeypatch):
     me = FakeMe()
-    monkeypatch.setattr("client.cli.groups.talk", lambda _folder, _name: me)
+    monkeypatch.setattr("mixnet.client.cli.groups.talk", lambda _folder, _name: me)
     app(["group", "send", "alice", "club", "hi", "--expires", "2m"], result_action="return_value")
     assert me.groups.named == [{"expires": 120.0}]
 
 
 def test_who_is_asked_into_a_group_reads_how_to_come_in(monkeypatch, capsys):
     me = FakeMe()
-    monkeypatch.setattr("client.cli.groups.talk", lambda _folder, _name: me)
+    monkeypatch.setattr("mixnet.client.cli.groups.talk", lambda _folder, _name: me)
     app(["group", "invite", "alice", "club", "bob"], result_action="return_value")
     shown = capsys.readouterr()
     assert "bob is asked" in shown.err

@@ -9,18 +9,18 @@ from typing import Any
 import msgspec
 import pytest
 
-from client.api import protocol
-from client.api.anonymous import AnonymousAccess
-from client.api.archive import ArchiveAccess
-from client.api.codes import CodeAccess
-from client.api.command import Command
-from client.api.connection import Connection
-from client.api.devices import DeviceAccess
-from client.api.files import FileAccess
-from client.api.groups import GroupAccess
-from client.api.mailbox import MailboxAccess
-from client.api.matching import MatchAccess
-from client.api.proofs import ProofAccess
+from mixnet.client.api import protocol
+from mixnet.client.api.anonymous import AnonymousAccess
+from mixnet.client.api.archive import ArchiveAccess
+from mixnet.client.api.codes import CodeAccess
+from mixnet.client.api.command import Command
+from mixnet.client.api.connection import Connection
+from mixnet.client.api.devices import DeviceAccess
+from mixnet.client.api.files import FileAccess
+from mixnet.client.api.groups import GroupAccess
+from mixnet.client.api.mailbox import MailboxAccess
+from mixnet.client.api.matching import MatchAccess
+from mixnet.client.api.proofs import ProofAccess
 
 SPEC = Path(__file__).parents[3] / "spec" / "07-client.md"
 OTHERWISE = {  # op → where Python has it, if not under its own name

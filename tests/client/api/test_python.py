@@ -14,12 +14,12 @@ import anyio
 import pytest
 import trio
 
-from client.api.command import Access, Asks
-from client.api.connection import Connection
-from client.e2e.bodies import MessageEvent
-from client.model.views import ConversationKind, MessageKind, MessageReceived, MessageState
-from client.storage.messages import NewMessage
 from mixnet import client
+from mixnet.client.api.command import Access, Asks
+from mixnet.client.api.connection import Connection
+from mixnet.client.e2e.bodies import MessageEvent
+from mixnet.client.model.views import ConversationKind, MessageKind, MessageReceived, MessageState
+from mixnet.client.storage.messages import NewMessage
 from tests.client.worlds.service import invitation, served
 
 ROOT = Path(__file__).parents[3]
@@ -154,13 +154,13 @@ def test_the_public_names_are_those_of_the_page_and_the_page_has_the_programs():
         assert f"```python\n{program.read_text(encoding='utf-8')}```" in page
     named = set(re.findall(r"\bclient\.([A-Z]\w+)", page))
     assert named and named <= set(client.__all__)
-    assert set(client.__all__) == {name for name in vars(client) if name[0] != "_"} - {"annotations"}
+    assert set(client.__all__) == {name for name in vars(client.public) if name[0] != "_"} - {"annotations"}
 
 
 def classes(answer: object) -> set[type]:
     """Those of our own in the type of an answer."""
     inner = {one for part in get_args(answer) for one in classes(part)}
-    return inner | {answer} if isinstance(answer, type) and answer.__module__.startswith("client.") else inner
+    return inner | {answer} if isinstance(answer, type) and answer.__module__.startswith("mixnet.client.") else inner
 
 
 def test_what_each_verb_answers_is_named_for_users_programs():

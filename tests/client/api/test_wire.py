@@ -15,18 +15,18 @@ import msgspec
 import pytest
 import trio
 
-from client.api import framing, protocol
-from client.api.connection import Connection
-from client.api.daemon_api import DaemonApi, Kept
-from client.api.events import EventBus
-from client.api.protocol import command_untrusted, event_map
-from client.api.server import serve_api
-from client.concurrency.worker import InlineWorker
-from client.model.address_entries import Entry
-from client.model.code_states import CodeChanged, CodeInfo, CodeState
-from client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
-from client.model.match_states import MatchInfo, MatchState, MatchStatus
-from client.model.views import (
+from mixnet.client.api import framing, protocol
+from mixnet.client.api.connection import Connection
+from mixnet.client.api.daemon_api import DaemonApi, Kept
+from mixnet.client.api.events import EventBus
+from mixnet.client.api.protocol import command_untrusted, event_map
+from mixnet.client.api.server import serve_api
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.model.address_entries import Entry
+from mixnet.client.model.code_states import CodeChanged, CodeInfo, CodeState
+from mixnet.client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
+from mixnet.client.model.match_states import MatchInfo, MatchState, MatchStatus
+from mixnet.client.model.views import (
     AddressInfo,
     ContactChanged,
     ContactInfo,
@@ -50,13 +50,13 @@ from client.model.views import (
     Role,
     Transfer,
 )
-from client.profile import holdings
-from client.profile.holdings import Holding
-from client.storage.export_jsonl import Record
-from client.storage.receipts import Rule
-from client.storage.search import Filter
-from client.traffic import provider_mailbox
-from client.traffic.provider_mailbox import MailboxInfo
+from mixnet.client.profile import holdings
+from mixnet.client.profile.holdings import Holding
+from mixnet.client.storage.export_jsonl import Record
+from mixnet.client.storage.receipts import Rule
+from mixnet.client.storage.search import Filter
+from mixnet.client.traffic import provider_mailbox
+from mixnet.client.traffic.provider_mailbox import MailboxInfo
 from mixnet.errors import RemoteError
 from tests.client.worlds.recorded import RECORDED, WIRE, plain
 

@@ -11,14 +11,14 @@ import trio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import client
-from client.api import framing, protocol
-from client.api.command import Command
-from client.api.connection import Connection, DirectChannel
-from client.api.framing import WrongArguments
-from client.api.sockets import ConnectionLost, DaemonEnded, DaemonReplaced, NotReached
-from client.model import paths
-from client.profile import lock
+from mixnet import client
+from mixnet.client.api import framing, protocol
+from mixnet.client.api.command import Command
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.api.framing import WrongArguments
+from mixnet.client.api.sockets import ConnectionLost, DaemonEnded, DaemonReplaced, NotReached
+from mixnet.client.model import paths
+from mixnet.client.profile import lock
 from mixnet.errors import LocalError, MixnetError, RemoteError
 from tests.client.api.test_api import VALUES
 from tests.client.worlds.recorded import WIRE, plain

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.arq import acks
-from client.arq.acks import Ack, LaneReport
-from client.arq.delivery_tags import TAG_SIZE
-from client.arq.fragments import MAX_FRAGMENTS, WINDOW, PlaintextKind, seal
+from mixnet.client.arq import acks
+from mixnet.client.arq.acks import Ack, LaneReport
+from mixnet.client.arq.delivery_tags import TAG_SIZE
+from mixnet.client.arq.fragments import MAX_FRAGMENTS, WINDOW, PlaintextKind, seal
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY
 from tests.client.worlds.acks import CHANNEL

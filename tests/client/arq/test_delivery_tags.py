@@ -1,6 +1,6 @@
 """Tags tell whether a message of a number is the one that was delivered under it."""
 
-from client.arq.delivery_tags import TAG_SIZE, agree, tag
+from mixnet.client.arq.delivery_tags import TAG_SIZE, agree, tag
 from mixnet.crypto import Label, digest
 
 TAGS = (tag(b"three"), tag(b"four"))  # of the messages 3 and 4: the next one is 5

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.arq.fragments import (
+from mixnet.client.arq.fragments import (
     LANES,
     LARGE,
     MAX_FRAGMENTS,

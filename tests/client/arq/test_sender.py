@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.arq.acks import Ack, LaneReport
-from client.arq.fragments import (
+from mixnet.client.arq.acks import Ack, LaneReport
+from mixnet.client.arq.fragments import (
     LANES,
     MAX_FRAGMENTS,
     MESSAGE_LIMIT,
@@ -19,9 +19,9 @@ from client.arq.fragments import (
     has_room,
     spans,
 )
-from client.arq.receiver import Receiver
-from client.arq.sender import Sender
-from client.arq.timers import Path, RoundTripTimer
+from mixnet.client.arq.receiver import Receiver
+from mixnet.client.arq.sender import Sender
+from mixnet.client.arq.timers import Path, RoundTripTimer
 from mixnet.errors import LocalError, RemoteError
 from mixnet.sphinx import GEOMETRY
 

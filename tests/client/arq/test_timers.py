@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from client.arq.timers import Path, RoundTripTimer
+from mixnet.client.arq.timers import Path, RoundTripTimer
 
 PATH = Path(round_trip=2.0, spread=0.1, ack_delay=0.5)
 

@@ -9,11 +9,11 @@ import trio
 from textual.events import Paste
 from textual.pilot import Pilot
 
-from client.api.connection import connect
-from client.chat.app import ChatApp
-from client.media.sound import Sound
-from client.model.views import MessageKind, MessageReceived, MessageState
-from client.storage.messages import NewMessage
+from mixnet.client.api.connection import connect
+from mixnet.client.chat.app import ChatApp
+from mixnet.client.media.sound import Sound
+from mixnet.client.model.views import MessageKind, MessageReceived, MessageState
+from mixnet.client.storage.messages import NewMessage
 from tests.client.worlds.service import invitation, served
 
 LIMIT = 60  # seconds until a test gives up

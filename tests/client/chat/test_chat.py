@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import trio
 
-from client.api.connection import connect
-from client.api.server import serve_api
-from client.chat import app as program
-from client.chat.history import History
-from client.cli.chat import ChatMissing, chat
-from client.e2e.bodies import MessageEvent
-from client.model import paths
-from client.model.views import MessageKind, MessageStateChanged
+from mixnet.client.api.connection import connect
+from mixnet.client.api.server import serve_api
+from mixnet.client.chat import app as program
+from mixnet.client.chat.history import History
+from mixnet.client.cli.chat import ChatMissing, chat
+from mixnet.client.e2e.bodies import MessageEvent
+from mixnet.client.model import paths
+from mixnet.client.model.views import MessageKind, MessageStateChanged
 from tests.client.chat.screen import conversation, receive, use
 
 HOSTILE = [
@@ -243,7 +243,7 @@ async def test_a_contact_is_verified_a_message_found_a_file_sent_and_a_group_beg
 
 def test_without_its_library_the_exact_command_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "textual", None)
-    for loaded in [name for name in sys.modules if name.startswith(("textual.", "client.chat"))]:
+    for loaded in [name for name in sys.modules if name.startswith(("textual.", "mixnet.client.chat"))]:
         monkeypatch.delitem(sys.modules, loaded)
     with pytest.raises(ChatMissing) as told:
         chat("alice")

@@ -3,13 +3,13 @@
 import pytest
 import trio
 
-from client.api.connection import connect
-from client.api.server import serve_api
-from client.chat import app as program
-from client.chat import people
-from client.model import paths
-from client.model.group_views import GroupInfo, GroupMember, GroupState
-from client.model.views import ContactState
+from mixnet.client.api.connection import connect
+from mixnet.client.api.server import serve_api
+from mixnet.client.chat import app as program
+from mixnet.client.chat import people
+from mixnet.client.model import paths
+from mixnet.client.model.group_views import GroupInfo, GroupMember, GroupState
+from mixnet.client.model.views import ContactState
 from tests.client.chat.screen import conversation, receive, use
 from tests.client.worlds.service import invitation
 

@@ -13,8 +13,8 @@ import pyte
 import pytest
 import trio
 
-from client.model import paths
-from client.profile import lock
+from mixnet.client.model import paths
+from mixnet.client.profile import lock
 from tests.client.chat.screen import conversation, receive
 
 ROWS, COLUMNS = 24, 80

@@ -4,13 +4,13 @@ import threading
 
 import pytest
 
-from client.api.connection import connect
-from client.chat.history import History
-from client.media import codec, kept
-from client.media.codec import VoiceMissing
-from client.media.sound import NoDevice
-from client.media.voice_file import PLAYED, RATE
-from client.model.views import MessageKind, MessageState
+from mixnet.client.api.connection import connect
+from mixnet.client.chat.history import History
+from mixnet.client.media import codec, kept
+from mixnet.client.media.codec import VoiceMissing
+from mixnet.client.media.sound import NoDevice
+from mixnet.client.media.voice_file import PLAYED, RATE
+from mixnet.client.model.views import MessageKind, MessageState
 from tests.client.chat.screen import conversation, receive, use
 
 

@@ -16,18 +16,18 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client.api.connection import connect
-from client.api.sockets import NotRunning
-from client.cli import anonymous, contacts, daemon, inbox, messages, options, render
-from client.cli.app import app
-from client.daemon import background
-from client.model import paths
-from client.model.errors import MalformedInvitation
-from client.model.paths import NoProfile
-from client.model.views import MessageInfo, MessageKind, MessageState
-from client.profile import lock, passphrase
-from client.profile.profile import PassphraseNeeded, ProfileExists, load, open_store
-from client.traffic import directory_client
+from mixnet.client.api.connection import connect
+from mixnet.client.api.sockets import NotRunning
+from mixnet.client.cli import anonymous, contacts, daemon, inbox, messages, options, render
+from mixnet.client.cli.app import app
+from mixnet.client.daemon import background
+from mixnet.client.model import paths
+from mixnet.client.model.errors import MalformedInvitation
+from mixnet.client.model.paths import NoProfile
+from mixnet.client.model.views import MessageInfo, MessageKind, MessageState
+from mixnet.client.profile import lock, passphrase
+from mixnet.client.profile.profile import PassphraseNeeded, ProfileExists, load, open_store
+from mixnet.client.traffic import directory_client
 from mixnet.errors import LocalError, MixnetError, RemoteError, Unavailable
 from mixnet.letters import steers
 from mixnet.pki.bootstrap import AuthorityInfo, Bootstrap
@@ -301,7 +301,7 @@ async def test_a_real_daemon_starts_answers_is_alone_and_stops(network, capsys):
     log = (directory / paths.LOG).read_text()
     assert [json.loads(line)["event"] for line in log.splitlines()] == ["started", "ready", "stopped"]
 
-    process = subprocess.Popen([sys.executable, "-m", "client", str(directory)], stderr=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, "-m", "mixnet.client", str(directory)], stderr=subprocess.PIPE)
     while not await background._answers(directory):
         assert process.poll() is None
         await trio.sleep(0.05)
@@ -352,7 +352,7 @@ async def test_a_daemon_without_a_directory_waits_and_tells_everybody(silent, ca
 
 
 async def test_a_daemon_in_the_foreground_says_what_it_waits_for(silent, capsys, monkeypatch):
-    monkeypatch.setattr("client.daemon.daemon.PATIENCE", 0.2)
+    monkeypatch.setattr("mixnet.client.daemon.daemon.PATIENCE", 0.2)
     await daemon.init("alice", folder=silent)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(partial(daemon.start, "alice", folder=silent, foreground=True))

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from client.api.connection import Connection, DirectChannel
-from client.cli import codes, contacts, matching, qr
-from client.cli.invitations import SHORT
-from client.model.errors import MalformedInvitation
-from client.pairing.short_code import PREFIX
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.cli import codes, contacts, matching, qr
+from mixnet.client.cli.invitations import SHORT
+from mixnet.client.model.errors import MalformedInvitation
+from mixnet.client.pairing.short_code import PREFIX
 from mixnet.errors import LocalError
 from tests.client.worlds.hall import Hall
 from tests.client.worlds.service import make_service

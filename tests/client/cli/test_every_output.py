@@ -18,10 +18,10 @@ import msgspec
 import pytest
 import trio
 
-import client.cli.app as every
-from client.api.command import Command
-from client.api.connection import Connection
-from client.cli.app import app
+import mixnet.client.cli.app as every
+from mixnet.client.api.command import Command
+from mixnet.client.api.connection import Connection
+from mixnet.client.cli.app import app
 from mixnet.errors import Unavailable
 from mixnet.explain import exit_status, wants_json
 from mixnet.letters import RIGHT_TO_LEFT, steers

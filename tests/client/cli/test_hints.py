@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from cyclopts import App
 
-import client
-from client.cli import anonymous, contacts, devices, files, groups, options
-from client.cli.app import app
+from mixnet import client
+from mixnet.client.cli import anonymous, contacts, devices, files, groups, options
+from mixnet.client.cli.app import app
 from mixnet.errors import LocalError
 from mixnet.near import near
 from tests.client.worlds.daemons import daemon_of

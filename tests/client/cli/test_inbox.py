@@ -9,15 +9,15 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from client.api.connection import Connection, DirectChannel
-from client.api.messages import MarkShown
-from client.api.server import serve_api
-from client.cli import inbox
-from client.e2e.bodies import MessageEvent
-from client.model import paths
-from client.model.views import ContactState, MessageKind, MessageState
-from client.profile import lock
-from client.storage.messages import NewMessage
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.api.messages import MarkShown
+from mixnet.client.api.server import serve_api
+from mixnet.client.cli import inbox
+from mixnet.client.e2e.bodies import MessageEvent
+from mixnet.client.model import paths
+from mixnet.client.model.views import ContactState, MessageKind, MessageState
+from mixnet.client.profile import lock
+from mixnet.client.storage.messages import NewMessage
 from mixnet.errors import LocalError
 from tests.client.worlds.service import make_service
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 import pytest
 import trio
 
-from client.cli.notices import Notice, follow, notice
-from client.model.views import Conversation, ConversationKind
+from mixnet.client.cli.notices import Notice, follow, notice
+from mixnet.client.model.views import Conversation, ConversationKind
 
 
 class World:

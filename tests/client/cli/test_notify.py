@@ -14,7 +14,7 @@ import trio
 from dbus_fast import Message
 from dbus_fast.aio import MessageBus
 
-from client.cli import notices, notify
+from mixnet.client.cli import notices, notify
 from tests.client.chat.screen import conversation, receive
 
 if shutil.which("dbus-daemon") is None:
@@ -96,7 +96,7 @@ def desktop():
 
 
 async def test_a_notice_says_how_many_asks_not_to_be_kept_is_replaced_and_goes(tmp_path, monkeypatch):
-    monkeypatch.setattr("client.cli.notices.SETTLE", 0.01)
+    monkeypatch.setattr("mixnet.client.cli.notices.SETTLE", 0.01)
     folder = tmp_path / "clients" / "alice"
     folder.mkdir(parents=True)
     began, done = threading.Event(), threading.Event()

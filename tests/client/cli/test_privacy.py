@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 
-from client.api.daemon_api import Kept
-from client.api.export import FolderExists
-from client.cli import mailbox, privacy, profile
-from client.model import paths
-from client.model.paths import NoProfile
-from client.profile.lock import AlreadyRunning
+from mixnet.client.api.daemon_api import Kept
+from mixnet.client.api.export import FolderExists
+from mixnet.client.cli import mailbox, privacy, profile
+from mixnet.client.model import paths
+from mixnet.client.model.paths import NoProfile
+from mixnet.client.profile.lock import AlreadyRunning
 from mixnet.errors import LocalError, Unavailable
 from mixnet.inventory import INVENTORY, Role, as_maps, refreshed
 from tests.client.worlds.daemons import daemon_of

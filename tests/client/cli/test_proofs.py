@@ -8,16 +8,16 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client.api.connection import connect
-from client.api.daemon_api import DaemonApi
-from client.api.events import EventBus
-from client.api.server import serve_api
-from client.cli import contacts, daemon, inbox, messages, proofs, render
-from client.concurrency.worker import InlineWorker
-from client.e2e.proof import BadProof
-from client.model import paths
-from client.model.views import MessageKind, MessageState, ReceiptState
-from client.profile import lock
+from mixnet.client.api.connection import connect
+from mixnet.client.api.daemon_api import DaemonApi
+from mixnet.client.api.events import EventBus
+from mixnet.client.api.server import serve_api
+from mixnet.client.cli import contacts, daemon, inbox, messages, proofs, render
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.e2e.proof import BadProof
+from mixnet.client.model import paths
+from mixnet.client.model.views import MessageKind, MessageState, ReceiptState
+from mixnet.client.profile import lock
 from mixnet.clock import VirtualClock
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.channel import Channel
@@ -108,7 +108,7 @@ async def test_from_a_signed_text_to_a_proof_that_somebody_verifies(friends, tmp
 
 async def test_a_large_proof_comes_in_pieces(friends, tmp_path, monkeypatch):
     friends["alice"].messenger.send_text("bob", "x" * 1000, friends.now, signed=True)
-    monkeypatch.setattr("client.api.proofs.PIECE", 100)
+    monkeypatch.setattr("mixnet.client.api.proofs.PIECE", 100)
     async with daemons(friends, tmp_path), connect(tmp_path / "clients" / "alice") as alice:
         raw = await alice.proofs.export(1)
     assert raw == friends["alice"].messenger.proof(1) and len(raw) > 1000

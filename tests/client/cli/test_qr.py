@@ -12,9 +12,9 @@ import pyte
 import pytest
 from PIL import Image, ImageFilter
 
-from client.cli import qr
-from client.media import child, pictures
-from client.media.pictures import NoPicture, codes_untrusted
+from mixnet.client.cli import qr
+from mixnet.client.media import child, pictures
+from mixnet.client.media.pictures import NoPicture, codes_untrusted
 from mixnet.errors import LocalError
 
 SHORT = "MIXNET:AQEB-GCTR-6HM7-4KSL-3QXZ-VWYP-2DFN-J5UO"

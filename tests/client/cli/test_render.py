@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.api.daemon_api import starting_figures
-from client.cli import render
-from client.model.views import MessageInfo, MessageKind, MessageState, ReceiptState
+from mixnet.client.api.daemon_api import starting_figures
+from mixnet.client.cli import render
+from mixnet.client.model.views import MessageInfo, MessageKind, MessageState, ReceiptState
 from mixnet.letters import is_hidden, steers
 from tests.client.worlds.hostile import HOSTILE
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from client.cli import groups, messages, voice
-from client.media import codec, kept, pictures, sound
-from client.media.sound import Devices, NoDevice
-from client.media.voice_file import PLAYED, RATE, NoVoice
+from mixnet.client.cli import groups, messages, voice
+from mixnet.client.media import codec, kept, pictures, sound
+from mixnet.client.media.sound import Devices, NoDevice
+from mixnet.client.media.voice_file import PLAYED, RATE, NoVoice
 from mixnet.errors import LocalError
 from tests.client.worlds.daemons import daemon_of
 from tests.client.worlds.service import invitation

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from client.api.connection import Connection
-from client.cli import contacts, messages, render, watching
-from client.model.views import ContactState, MessageInfo, MessageKind, MessageState
-from client.profile import lock
+from mixnet.client.api.connection import Connection
+from mixnet.client.cli import contacts, messages, render, watching
+from mixnet.client.model.views import ContactState, MessageInfo, MessageKind, MessageState
+from mixnet.client.profile import lock
 from mixnet.errors import LocalError, Unavailable
 from tests.client.worlds.daemons import daemon_of
 

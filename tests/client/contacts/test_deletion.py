@@ -2,10 +2,10 @@
 
 import pytest
 
-from client.devices.contacts import GoneContactRecord
-from client.model.errors import UnknownContact
-from client.model.views import AckChoice, MessageKind, ReadReceiptChoice
-from client.storage.receipts import Rule
+from mixnet.client.devices.contacts import GoneContactRecord
+from mixnet.client.model.errors import UnknownContact
+from mixnet.client.model.views import AckChoice, MessageKind, ReadReceiptChoice
+from mixnet.client.storage.receipts import Rule
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.circle import Circle
 from tests.client.worlds.crashes import copy, dies, restore

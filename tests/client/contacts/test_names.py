@@ -5,9 +5,9 @@ from unicodedata import normalize
 
 import pytest
 
-from client.model.destination import Home
-from client.model.errors import BadName, NameTaken, UnknownContact
-from client.model.names import alike
+from mixnet.client.model.destination import Home
+from mixnet.client.model.errors import BadName, NameTaken, UnknownContact
+from mixnet.client.model.names import alike
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.names import HOSTILE
 

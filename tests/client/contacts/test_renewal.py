@@ -7,15 +7,15 @@ import trio
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from client.arq.acks import Ack, LaneReport, parse_untrusted
-from client.arq.delivery_tags import KEPT, agree, tag
-from client.contacts.renewal import INTERRUPTED, UNKNOWN
-from client.e2e.bodies import CHUNK_SIZE, Reason, Refuse
-from client.messenger.old_copies import OUTDATED
-from client.messenger.outbox import UNANSWERED
-from client.model.contact_states import WrongStep
-from client.model.errors import AlreadyContact, ContactBlocked, SameContact, UnknownContact
-from client.model.views import ContactState, MessageKind, MessageState
+from mixnet.client.arq.acks import Ack, LaneReport, parse_untrusted
+from mixnet.client.arq.delivery_tags import KEPT, agree, tag
+from mixnet.client.contacts.renewal import INTERRUPTED, UNKNOWN
+from mixnet.client.e2e.bodies import CHUNK_SIZE, Reason, Refuse
+from mixnet.client.messenger.old_copies import OUTDATED
+from mixnet.client.messenger.outbox import UNANSWERED
+from mixnet.client.model.contact_states import WrongStep
+from mixnet.client.model.errors import AlreadyContact, ContactBlocked, SameContact, UnknownContact
+from mixnet.client.model.views import ContactState, MessageKind, MessageState
 from mixnet.errors import RemoteError
 from tests.client.worlds.acks import CHANNEL
 from tests.client.worlds.channel import Channel

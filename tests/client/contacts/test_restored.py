@@ -6,12 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.contacts.copied_sessions import LONGEST
-from client.contacts.renewal import LOST_HERE
-from client.e2e.ratchet import _Aead
-from client.e2e.renewal_request import RenewalRequest
-from client.model.views import ContactState, MessageState
-from client.storage import copies
+from mixnet.client.contacts.copied_sessions import LONGEST
+from mixnet.client.contacts.renewal import LOST_HERE
+from mixnet.client.e2e.ratchet import _Aead
+from mixnet.client.e2e.renewal_request import RenewalRequest
+from mixnet.client.model.views import ContactState, MessageState
+from mixnet.client.storage import copies
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.circle import CLUB, Circle

@@ -6,19 +6,19 @@ import random
 
 import pytest
 
-from client.arq.acks import Ack, LaneReport
-from client.arq.delivery_tags import tag
-from client.arq.fragments import LANES, WINDOW, Arrival, FragmentToSend, ProbeToSend, ReplyBlock
-from client.arq.sender import Transmission
-from client.core.conversation import Conversation, Delivered, NewSession, Parcel
-from client.core.outgoing import MessengerSettings
-from client.e2e.ratchet import Session
-from client.e2e.x3dh import Channels, Prekeys, start_untrusted
-from client.model.destination import Destination
-from client.model.views import ContactState, MessageKind, MessageState
-from client.storage.contacts import ContactTable
-from client.storage.database import Store
-from client.storage.messages import MessageTable, NewMessage
+from mixnet.client.arq.acks import Ack, LaneReport
+from mixnet.client.arq.delivery_tags import tag
+from mixnet.client.arq.fragments import LANES, WINDOW, Arrival, FragmentToSend, ProbeToSend, ReplyBlock
+from mixnet.client.arq.sender import Transmission
+from mixnet.client.core.conversation import Conversation, Delivered, NewSession, Parcel
+from mixnet.client.core.outgoing import MessengerSettings
+from mixnet.client.e2e.ratchet import Session
+from mixnet.client.e2e.x3dh import Channels, Prekeys, start_untrusted
+from mixnet.client.model.destination import Destination
+from mixnet.client.model.views import ContactState, MessageKind, MessageState
+from mixnet.client.storage.contacts import ContactTable
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.messages import MessageTable, NewMessage
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError
 from tests.client.worlds.channel import BLOCK_LIFE, START

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from client.core.pauses import Pauses
+from mixnet.client.core.pauses import Pauses
 
 MEAN = 180.0
 N = 4000

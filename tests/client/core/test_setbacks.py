@@ -1,6 +1,6 @@
 """A part that failed is left alone for a while, whatever the clock does meanwhile."""
 
-from client.core.setbacks import FIRST, LONGEST, Setbacks
+from mixnet.client.core.setbacks import FIRST, LONGEST, Setbacks
 
 NOW = 1_800_000_000.0
 YEARS = 9 * 365 * 86400.0

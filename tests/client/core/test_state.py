@@ -8,13 +8,13 @@ from types import SimpleNamespace
 import apsw
 import pytest
 
-from client.core.conversation import Parcel
-from client.core.state import BACKLOG, Core
-from client.e2e.bodies import Confirm, MessageEvent, Text, encode
-from client.model.contact_states import ContactVerdict
-from client.model.errors import BadLifetime, DamagedStore, StoreUnavailable
-from client.model.views import ContactChanged, ContactState, DeviceRole, MessageKind, MessageState
-from client.storage.messages import NewMessage
+from mixnet.client.core.conversation import Parcel
+from mixnet.client.core.state import BACKLOG, Core
+from mixnet.client.e2e.bodies import Confirm, MessageEvent, Text, encode
+from mixnet.client.model.contact_states import ContactVerdict
+from mixnet.client.model.errors import BadLifetime, DamagedStore, StoreUnavailable
+from mixnet.client.model.views import ContactChanged, ContactState, DeviceRole, MessageKind, MessageState
+from mixnet.client.storage.messages import NewMessage
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.channel import Channel
 

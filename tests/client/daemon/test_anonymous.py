@@ -4,8 +4,8 @@ from functools import cache
 
 import trio
 
-from benchmarks.simulation import virtual
-from client.model.views import MessageState
+from mixnet.benchmarks.simulation import virtual
+from mixnet.client.model.views import MessageState
 from mixnet.sphinx import SphinxEngine
 from tests.client.worlds.daemons import wait_for
 from tests.client.worlds.town import START, Town, rules

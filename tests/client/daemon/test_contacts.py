@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from client.cli import contacts
-from client.messenger.contact_verbs import NOTE_LIMIT
-from client.model.errors import TextTooLong, UnknownContact, UnusableText
-from client.model.views import AckChoice, ContactChanged, ReadReceiptChoice
+from mixnet.client.cli import contacts
+from mixnet.client.messenger.contact_verbs import NOTE_LIMIT
+from mixnet.client.model.errors import TextTooLong, UnknownContact, UnusableText
+from mixnet.client.model.views import AckChoice, ContactChanged, ReadReceiptChoice
 from mixnet.errors import LocalError
 from tests.client.worlds.daemons import daemon_of
 from tests.client.worlds.devices import HOME, PHONE, Family

@@ -11,16 +11,16 @@ import trio
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from benchmarks.simulation import virtual
-from client.api.connection import Connection
-from client.api.daemon_api import PATIENCE, StillWaiting
-from client.concurrency.worker import InlineWorker
-from client.messenger.messenger import Messenger
-from client.model.errors import StoreUnavailable
-from client.model.views import ContactState, MessageKind, MessageState
-from client.storage.database import Store
-from client.traffic.directory_client import EAGER, SHORTEST_PAUSE
-from client.traffic.packets import Packer
+from mixnet.benchmarks.simulation import virtual
+from mixnet.client.api.connection import Connection
+from mixnet.client.api.daemon_api import PATIENCE, StillWaiting
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.messenger.messenger import Messenger
+from mixnet.client.model.errors import StoreUnavailable
+from mixnet.client.model.views import ContactState, MessageKind, MessageState
+from mixnet.client.storage.database import Store
+from mixnet.client.traffic.directory_client import EAGER, SHORTEST_PAUSE
+from mixnet.client.traffic.packets import Packer
 from mixnet.crypto import SigningKey, SymmetricKey
 from mixnet.errors import Unavailable
 from mixnet.link import FRAME_SIZE
@@ -400,7 +400,7 @@ def test_cover_is_made_however_long_the_messenger_works(monkeypatch):
             await trio.sleep(3.0)
             return await super().call(function, *args, **kwargs)
 
-    monkeypatch.setattr("client.daemon.daemon.InlineWorker", Slow)
+    monkeypatch.setattr("mixnet.client.daemon.daemon.InlineWorker", Slow)
 
     async def program(town: Town, nursery: trio.Nursery) -> None:
         alice = await town.start(nursery, "alice", 1)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from client.api.connection import Connection
-from client.cli import anonymous, contacts, devices, messages
-from client.model.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome
-from client.model.views import DeviceRole, DeviceState
+from mixnet.client.api.connection import Connection
+from mixnet.client.cli import anonymous, contacts, devices, messages
+from mixnet.client.model.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome
+from mixnet.client.model.views import DeviceRole, DeviceState
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.daemons import befriend, daemon_of, play
 from tests.client.worlds.town import Town

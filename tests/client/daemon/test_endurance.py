@@ -4,15 +4,15 @@ import pytest
 import trio
 import trio.lowlevel
 
-from client.api import archive
-from client.api.messages import NotDelivered
-from client.messenger.archive import ArchiveOps
-from client.model.errors import StoreUnavailable
-from client.model.failures import CANCELLED
-from client.model.views import MessageState
-from client.storage.database import Store
-from client.storage.retention import SWEEP_EVERY
-from client.traffic.sender import PacketSender
+from mixnet.client.api import archive
+from mixnet.client.api.messages import NotDelivered
+from mixnet.client.messenger.archive import ArchiveOps
+from mixnet.client.model.errors import StoreUnavailable
+from mixnet.client.model.failures import CANCELLED
+from mixnet.client.model.views import MessageState
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.retention import SWEEP_EVERY
+from mixnet.client.traffic.sender import PacketSender
 from tests.client.worlds.archive import KEY, NOW, access, file, messenger_of
 from tests.client.worlds.crashes import Killed, dying
 from tests.client.worlds.daemons import befriend, play, wait_for

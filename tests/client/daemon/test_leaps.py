@@ -5,8 +5,8 @@ from functools import partial
 import pytest
 import trio
 
-from client.api.connection import Connection
-from client.model.views import MessageState
+from mixnet.client.api.connection import Connection
+from mixnet.client.model.views import MessageState
 from mixnet.clock import VirtualClock
 from mixnet.pki.agreed_clock import ALONE
 from tests.client.worlds.daemons import befriend, play

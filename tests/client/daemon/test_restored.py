@@ -2,8 +2,8 @@
 
 import trio
 
-from client.storage import copies
-from client.storage.database import Store
+from mixnet.client.storage import copies
+from mixnet.client.storage.database import Store
 from mixnet.crypto import SymmetricKey
 from tests.client.worlds.daemons import befriend, play, wait_for
 

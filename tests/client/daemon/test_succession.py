@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 import trio
 
-from benchmarks.simulation import virtual
-from client.api.connection import Connection, DirectChannel
-from client.concurrency.worker import InlineWorker
-from client.daemon.daemon import serve
-from client.model import paths
-from client.profile.profile import create, load, open_store
-from client.storage.database import Store
-from client.traffic import directory_client
-from client.traffic.directory_client import PATIENCE, PAUSE, StoreMemory
+from mixnet.benchmarks.simulation import virtual
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.daemon.daemon import serve
+from mixnet.client.model import paths
+from mixnet.client.profile.profile import create, load, open_store
+from mixnet.client.storage.database import Store
+from mixnet.client.traffic import directory_client
+from mixnet.client.traffic.directory_client import PATIENCE, PAUSE, StoreMemory
 from mixnet.crypto import SymmetricKey
 from mixnet.pki.bootstrap import Bootstrap
 from mixnet.pki.requests import AskDocument

@@ -15,13 +15,13 @@ from itertools import pairwise
 import pytest
 import trio
 
-from client.api.connection import Connection, DirectChannel
-from client.cli import daemon as commands
-from client.concurrency.lasting import FIRST, LONGEST, Lasting
-from client.daemon import daemon, process
-from client.model import paths
-from client.model.errors import DamagedStore, StoreUnavailable
-from client.storage.database import is_of_store
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.cli import daemon as commands
+from mixnet.client.concurrency.lasting import FIRST, LONGEST, Lasting
+from mixnet.client.daemon import daemon, process
+from mixnet.client.model import paths
+from mixnet.client.model.errors import DamagedStore, StoreUnavailable
+from mixnet.client.storage.database import is_of_store
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.faults import named
 from tests.client.worlds.daemons import befriend, play

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from client.model.views import MessageKind, MessageState
+from mixnet.client.model.views import MessageKind, MessageState
 
 FINAL = (MessageState.DELIVERED, MessageState.READ, MessageState.FAILED)
 ARRIVED = (MessageState.DELIVERED, MessageState.READ)

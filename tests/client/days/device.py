@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import trio
 
-from client.api.connection import Connection, DirectChannel
-from client.api.daemon_api import DaemonApi
-from client.daemon.daemon import serve
-from client.storage.database import Store
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.api.daemon_api import DaemonApi
+from mixnet.client.daemon.daemon import serve
+from mixnet.client.storage.database import Store
 from mixnet.crypto import SymmetricKey
 from tests.client.days.village import Village
 from tests.client.worlds.crashes import Killed

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import trio
 
-from benchmarks.simulation import virtual
-from client.api.connection import Connection
-from client.model.errors import NotUnderWay
-from client.model.group_views import GroupInfo, GroupState
-from client.model.views import ContactState, DeviceState, MessageInfo, MessageKind, MessageState
+from mixnet.benchmarks.simulation import virtual
+from mixnet.client.api.connection import Connection
+from mixnet.client.model.errors import NotUnderWay
+from mixnet.client.model.group_views import GroupInfo, GroupState
+from mixnet.client.model.views import ContactState, DeviceState, MessageInfo, MessageKind, MessageState
 from mixnet.errors import LocalError
 from tests.client.days import plan as plans
 from tests.client.days.compare import Circle, Line, Meant, compare, devices_agree

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.model.views import MessageKind, MessageState
+from mixnet.client.model.views import MessageKind, MessageState
 from tests.client.days.compare import Circle, Line, Meant, compare, devices_agree
 
 DELIVERED, READ, RECEIVED = MessageState.DELIVERED, MessageState.READ, MessageState.RECEIVED

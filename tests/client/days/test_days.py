@@ -2,12 +2,12 @@
 
 import pytest
 
-from client.core.state import Core
-from client.devices.replica import Replica
-from client.files import receiver
-from client.groups.ordering import Filing
-from client.model.views import MessageKind, MessageState
-from client.storage.messages import MessageTable
+from mixnet.client.core.state import Core
+from mixnet.client.devices.replica import Replica
+from mixnet.client.files import receiver
+from mixnet.client.groups.ordering import Filing
+from mixnet.client.model.views import MessageKind, MessageState
+from mixnet.client.storage.messages import MessageTable
 from tests.client.days.plan import DAY, HOME, PHONE, CallContact, Down, Hand, Kill, Off, Plan, Read, Split, Write, draw
 from tests.client.days.player import play
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from benchmarks.simulation import virtual
-from client.model.views import MessageState
+from mixnet.benchmarks.simulation import virtual
+from mixnet.client.model.views import MessageState
 from tests.client.days.device import Device
 from tests.client.days.plan import DAY, HOME, HOUR, PHONE, Plan
 from tests.client.days.player import Player, content_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import trio
 
-from client.profile.keys import Keys, load_keys, save_keys
-from client.storage.database import Store
-from client.traffic import directory_client
+from mixnet.client.profile.keys import Keys, load_keys, save_keys
+from mixnet.client.storage.database import Store
+from mixnet.client.traffic import directory_client
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret
 from mixnet.link import LinkLimits

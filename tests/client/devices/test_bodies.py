@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.core.outgoing import MessengerSettings
-from client.devices import bodies, changelog, contacts
-from client.devices.bodies import (
+from mixnet.client.core.outgoing import MessengerSettings
+from mixnet.client.devices import bodies, changelog, contacts
+from mixnet.client.devices.bodies import (
     MESSAGE_SIZE,
     PIECE_SIZE,
     DeviceRequest,
@@ -30,20 +30,20 @@ from client.devices.bodies import (
     request_untrusted,
     split,
 )
-from client.devices.changelog import ChangeFeed
-from client.devices.contacts import ContactRecord
-from client.devices.devices import Devices
-from client.devices.replica import Replica
-from client.e2e.bodies import BODY_LIMIT, EDITS_LIMIT, PERIOD_LIMIT, DevicePiece, MessageEvent
-from client.e2e.bodies import encode as encode_body
-from client.messenger.messenger import Messenger
-from client.model.contact_states import ContactVerdict, Standing
-from client.model.destination import Destination, Home
-from client.model.errors import NameTaken
-from client.model.group_views import GroupState
-from client.model.views import AckChoice, ContactState, DeviceRole, MessageKind, MessageState, ReadReceiptChoice
-from client.storage.database import Store
-from client.storage.messages import NewMessage
+from mixnet.client.devices.changelog import ChangeFeed
+from mixnet.client.devices.contacts import ContactRecord
+from mixnet.client.devices.devices import Devices
+from mixnet.client.devices.replica import Replica
+from mixnet.client.e2e.bodies import BODY_LIMIT, EDITS_LIMIT, PERIOD_LIMIT, DevicePiece, MessageEvent
+from mixnet.client.e2e.bodies import encode as encode_body
+from mixnet.client.messenger.messenger import Messenger
+from mixnet.client.model.contact_states import ContactVerdict, Standing
+from mixnet.client.model.destination import Destination, Home
+from mixnet.client.model.errors import NameTaken
+from mixnet.client.model.group_views import GroupState
+from mixnet.client.model.views import AckChoice, ContactState, DeviceRole, MessageKind, MessageState, ReadReceiptChoice
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.messages import NewMessage
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError, RemoteError
 

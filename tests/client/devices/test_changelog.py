@@ -4,9 +4,9 @@ from dataclasses import fields
 
 import pytest
 
-from client.devices.bodies import GroupMessageRecord, MessageRecord
-from client.devices.contacts import CONTACT_COLUMNS, ContactRecord
-from client.model.views import AckChoice, ContactInfo, DeviceRole, ReadReceiptChoice
+from mixnet.client.devices.bodies import GroupMessageRecord, MessageRecord
+from mixnet.client.devices.contacts import CONTACT_COLUMNS, ContactRecord
+from mixnet.client.model.views import AckChoice, ContactInfo, DeviceRole, ReadReceiptChoice
 from tests.client.worlds.devices import HOME, PHONE, Family
 
 # These never change once a row is there, or change with another one that is told.

@@ -1,7 +1,7 @@
 """Several devices, with contacts who are renewed, begin anew, or share groups; devices of unlike speed."""
 
-from client.devices.pending_requests import REVOKED, UNTOLD
-from client.model.views import MessageState
+from mixnet.client.devices.pending_requests import REVOKED, UNTOLD
+from mixnet.client.model.views import MessageState
 from tests.client.worlds.channel import RATE
 from tests.client.worlds.circle import CLUB
 from tests.client.worlds.devices import HOME, LAPTOP, PHONE, Family, history, people

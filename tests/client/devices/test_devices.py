@@ -7,12 +7,12 @@ from functools import partial
 import msgspec
 import pytest
 
-from client.devices import contacts, files, request_handler
-from client.devices.bodies import DeviceRequest, GoneRecord, Revoked, SendText, Sync, raw, split
-from client.devices.channel import post, tell
-from client.e2e.bodies import TEXT_LIMIT, DevicePiece
-from client.messenger import inbox
-from client.model.errors import (
+from mixnet.client.devices import contacts, files, request_handler
+from mixnet.client.devices.bodies import DeviceRequest, GoneRecord, Revoked, SendText, Sync, raw, split
+from mixnet.client.devices.channel import post, tell
+from mixnet.client.e2e.bodies import TEXT_LIMIT, DevicePiece
+from mixnet.client.messenger import inbox
+from mixnet.client.model.errors import (
     DeviceNameTaken,
     ExpiredInvitation,
     HomeOnly,
@@ -24,9 +24,9 @@ from client.model.errors import (
     TooManyDevices,
     UnknownDevice,
 )
-from client.model.text_limits import check_text
-from client.model.views import DeviceChanged, MessageKind
-from client.storage import messages as message_table
+from mixnet.client.model.text_limits import check_text
+from mixnet.client.model.views import DeviceChanged, MessageKind
+from mixnet.client.storage import messages as message_table
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.crashes import Killed, dies, dying
 from tests.client.worlds.devices import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history, people

@@ -4,12 +4,12 @@ from functools import partial
 
 import pytest
 
-from client.devices.changelog import ChangeFeed
-from client.groups import posts
-from client.groups.groups import NoMember, UnknownMember
-from client.groups.posts import TEXT_LIMIT
-from client.groups.registry import UnknownGroup
-from client.model.errors import (
+from mixnet.client.devices.changelog import ChangeFeed
+from mixnet.client.groups import posts
+from mixnet.client.groups.groups import NoMember, UnknownMember
+from mixnet.client.groups.posts import TEXT_LIMIT
+from mixnet.client.groups.registry import UnknownGroup
+from mixnet.client.model.errors import (
     BadName,
     DeviceRevoked,
     NotInGroups,
@@ -18,11 +18,11 @@ from client.model.errors import (
     UnknownContact,
     UnusableText,
 )
-from client.model.group_views import GroupChanged, GroupState
-from client.storage.database import Store
-from client.storage.schema import MIGRATIONS
-from client.storage.schema_devices import DEVICE_GROUPS
-from client.storage.search import Filter
+from mixnet.client.model.group_views import GroupChanged, GroupState
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.schema import MIGRATIONS
+from mixnet.client.storage.schema_devices import DEVICE_GROUPS
+from mixnet.client.storage.search import Filter
 from tests.client.worlds.circle import CLUB
 from tests.client.worlds.crashes import dies
 from tests.client.worlds.devices import CONTACTS, DEVICES, HOME, LAPTOP, PHONE, Family, history
@@ -306,7 +306,7 @@ def test_a_satellite_of_before_gets_the_groups_when_its_home_is_updated(tmp_path
         family.user("bob").groups.send(CLUB, "to all", family.now)
         assert family.run(60, lambda: heard(family, HOME) == ["to all"])
         before_groups(family[HOME].store)
-        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(DEVICE_GROUPS) + 1])
+        patch.setattr("mixnet.client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(DEVICE_GROUPS) + 1])
         family[HOME].crash()
     assert family.run(60, lambda: family.calm() and heard(family, PHONE) == ["to all"])
     family.user("bob").groups.send(CLUB, "again", family.now)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.devices import bodies
-from client.e2e.bodies import DevicePiece, encode
+from mixnet.client.devices import bodies
+from mixnet.client.e2e.bodies import DevicePiece, encode
 from mixnet.crypto import SigningKey
 from tests.client.worlds.bodies import TYPES, Hostile
 from tests.client.worlds.devices import HOME, PHONE, Family

@@ -2,9 +2,9 @@
 
 import pytest
 
-from client.model.destination import Home
-from client.model.errors import BadName, DeviceNameTaken, UnknownDevice
-from client.model.names import alike
+from mixnet.client.model.destination import Home
+from mixnet.client.model.errors import BadName, DeviceNameTaken, UnknownDevice
+from mixnet.client.model.names import alike
 from tests.client.worlds.devices import HOME, PHONE, Family
 
 

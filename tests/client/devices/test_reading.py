@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.model.views import MessageState
+from mixnet.client.model.views import MessageState
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.devices import HOME, LAPTOP, PHONE, Family
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.model.errors import HomeOnly
+from mixnet.client.model.errors import HomeOnly
 from tests.client.worlds.devices import HOME, PHONE, Family
 
 

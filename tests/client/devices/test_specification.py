@@ -7,7 +7,7 @@ from typing import get_args
 import msgspec
 import pytest
 
-from client.devices.bodies import DeviceVerb, GroupMessageRecord, Message, MessageRecord, Record
+from mixnet.client.devices.bodies import DeviceVerb, GroupMessageRecord, Message, MessageRecord, Record
 
 CHAPTER = (Path(__file__).parents[3] / "spec" / "07-client.md").read_text(encoding="utf-8")
 SECTION = CHAPTER[CHAPTER.index("### 7.16") : CHAPTER.index("### 7.17")]

@@ -5,19 +5,19 @@ from typing import get_args
 import pytest
 import trio
 
-from client.api import protocol
-from client.api.daemon_api import DaemonApi
-from client.api.events import EventBus
-from client.concurrency.worker import InlineWorker
-from client.devices.bodies import DeviceVerb
-from client.devices.contacts import ASKED, CONTACT_COLUMNS, ContactRequest, SatelliteContacts
-from client.devices.satellite_archive import SatelliteArchive
-from client.messenger.archive import ArchiveOps
-from client.messenger.contact_verbs import ContactVerbs
-from client.messenger.messenger import Messenger
-from client.model.contact_states import ContactVerdict
-from client.model.errors import HomeOnly
-from client.model.views import AckChoice, ContactState, ReadReceiptChoice
+from mixnet.client.api import protocol
+from mixnet.client.api.daemon_api import DaemonApi
+from mixnet.client.api.events import EventBus
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.devices.bodies import DeviceVerb
+from mixnet.client.devices.contacts import ASKED, CONTACT_COLUMNS, ContactRequest, SatelliteContacts
+from mixnet.client.devices.satellite_archive import SatelliteArchive
+from mixnet.client.messenger.archive import ArchiveOps
+from mixnet.client.messenger.contact_verbs import ContactVerbs
+from mixnet.client.messenger.messenger import Messenger
+from mixnet.client.model.contact_states import ContactVerdict
+from mixnet.client.model.errors import HomeOnly
+from mixnet.client.model.views import AckChoice, ContactState, ReadReceiptChoice
 from mixnet.clock import VirtualClock
 from mixnet.errors import MixnetError
 from tests.client.worlds.devices import HOME, PHONE, Family

@@ -2,8 +2,8 @@
 
 import pytest
 
-from client.arq.fragments import ReplyBlock
-from client.e2e.anonymous_bodies import blocks_untrusted
+from mixnet.client.arq.fragments import ReplyBlock
+from mixnet.client.e2e.anonymous_bodies import blocks_untrusted
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.arq.fragments import MESSAGE_LIMIT
-from client.e2e import bodies
-from client.e2e.bodies import (
+from mixnet.client.arq.fragments import MESSAGE_LIMIT
+from mixnet.client.e2e import bodies
+from mixnet.client.e2e.bodies import (
     CHUNK_SIZE,
     EDITS_LIMIT,
     PERIOD_LIMIT,
@@ -46,10 +46,10 @@ from client.e2e.bodies import (
     decode_untrusted,
     encode,
 )
-from client.e2e.group_bodies import GroupBody
-from client.e2e.ratchet import OVERHEAD
-from client.e2e.statements import ReceiptKind
-from client.model.views import MessageState
+from mixnet.client.e2e.group_bodies import GroupBody
+from mixnet.client.e2e.ratchet import OVERHEAD
+from mixnet.client.e2e.statements import ReceiptKind
+from mixnet.client.model.views import MessageState
 from mixnet.errors import RemoteError
 
 NUMBERS = st.integers(0, (1 << 62) - 1)

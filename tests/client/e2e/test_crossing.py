@@ -9,15 +9,15 @@ from typing import get_args
 import msgspec
 import pytest
 
-from client.arq.acks import Ack, LaneReport
-from client.arq.fragments import Fragment, Probe, ReplyBlock
-from client.e2e import anonymous_bodies, bodies, group_changes
-from client.e2e.group_bodies import GroupBody
-from client.e2e.invitation import Invitation
-from client.e2e.public_address import PublicAddress
-from client.e2e.statements import Origin
-from client.groups import posts
-from client.model.destination import Destination
+from mixnet.client.arq.acks import Ack, LaneReport
+from mixnet.client.arq.fragments import Fragment, Probe, ReplyBlock
+from mixnet.client.e2e import anonymous_bodies, bodies, group_changes
+from mixnet.client.e2e.group_bodies import GroupBody
+from mixnet.client.e2e.invitation import Invitation
+from mixnet.client.e2e.public_address import PublicAddress
+from mixnet.client.e2e.statements import Origin
+from mixnet.client.groups import posts
+from mixnet.client.model.destination import Destination
 from tests.client.worlds.acks import CHANNEL
 from tests.client.worlds.fields import FIELDS, RANDOM
 

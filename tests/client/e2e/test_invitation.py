@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.e2e.invitation import PREFIX, Invitation, _checksum
-from client.e2e.x3dh import Prekeys
-from client.model.destination import Destination
-from client.model.errors import MalformedInvitation
+from mixnet.client.e2e.invitation import PREFIX, Invitation, _checksum
+from mixnet.client.e2e.x3dh import Prekeys
+from mixnet.client.model.destination import Destination
+from mixnet.client.model.errors import MalformedInvitation
 from mixnet.crypto import SymmetricKey
 
 PREKEYS = Prekeys.generate(SymmetricKey(b"i" * 32)).public

@@ -6,10 +6,10 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from client.e2e.public_address import PREFIX, PublicAddress
-from client.e2e.x3dh import Prekeys
-from client.model.destination import Destination
-from client.model.errors import MalformedAddress
+from mixnet.client.e2e.public_address import PREFIX, PublicAddress
+from mixnet.client.e2e.x3dh import Prekeys
+from mixnet.client.model.destination import Destination
+from mixnet.client.model.errors import MalformedAddress
 from mixnet.crypto import Label, SymmetricKey, digest, x25519_base
 
 WHERE = Destination(b"P" * 32, b"M" * 32, x25519_base(b"s" * 32))

@@ -6,9 +6,9 @@ import x3dh as x3dh_package
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.e2e import ratchet, x3dh
-from client.e2e.ratchet import MAX_SKIPPED, OVERHEAD, Session, result_of
-from client.e2e.x3dh import Prekeys, PublicKeys, identity_public, invitation_channel, start_untrusted
+from mixnet.client.e2e import ratchet, x3dh
+from mixnet.client.e2e.ratchet import MAX_SKIPPED, OVERHEAD, Session, result_of
+from mixnet.client.e2e.x3dh import Prekeys, PublicKeys, identity_public, invitation_channel, start_untrusted
 from mixnet.crypto import KEM_PUBLIC_SIZE, TAG_SIZE, SymmetricKey
 from mixnet.errors import LocalError, RemoteError
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.e2e.safety_number import GROUPS, safety_number
+from mixnet.client.e2e.safety_number import GROUPS, safety_number
 
 KEYS = st.binary(min_size=32, max_size=32)
 

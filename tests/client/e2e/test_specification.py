@@ -8,11 +8,11 @@ from typing import get_args
 import msgspec
 import pytest
 
-from client.e2e import anonymous_bodies, bodies
-from client.model.code_states import CodeInfo
-from client.model.group_views import GroupInfo, GroupMember
-from client.model.match_states import MatchInfo, MatchStatus
-from client.model.views import (
+from mixnet.client.e2e import anonymous_bodies, bodies
+from mixnet.client.model.code_states import CodeInfo
+from mixnet.client.model.group_views import GroupInfo, GroupMember
+from mixnet.client.model.match_states import MatchInfo, MatchStatus
+from mixnet.client.model.views import (
     AddressInfo,
     ContactInfo,
     CorrespondentInfo,

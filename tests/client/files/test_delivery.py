@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.e2e.bodies import CHUNK_SIZE, REASONS_HERE, Abort, Chunk, End, Offer, Reason, Refuse
-from client.files import throughput
-from client.model.durations import about
-from client.model.views import MessageKind, MessageState
+from mixnet.client.e2e.bodies import CHUNK_SIZE, REASONS_HERE, Abort, Chunk, End, Offer, Reason, Refuse
+from mixnet.client.files import throughput
+from mixnet.client.model.durations import about
+from mixnet.client.model.views import MessageKind, MessageState
 from mixnet.pki.parameters import Parameters
 from tests.client.worlds.channel import RATE, Channel
 from tests.client.worlds.friends import befriend, downloads, write

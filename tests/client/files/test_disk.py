@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.e2e.bodies import CHUNK_SIZE, Reason
-from client.files.disk import FileTrouble, chain, discard, examine, finish, read_chunk, safe_name, write_chunk
-from client.model.errors import FileMissing
+from mixnet.client.e2e.bodies import CHUNK_SIZE, Reason
+from mixnet.client.files.disk import FileTrouble, chain, discard, examine, finish, read_chunk, safe_name, write_chunk
+from mixnet.client.model.errors import FileMissing
 from mixnet.letters import composed, without_hidden
 
 

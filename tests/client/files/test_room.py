@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from client.files import disk, receiver
-from client.model.durations import DAY
-from client.model.views import MessageKind, MessageState
+from mixnet.client.files import disk, receiver
+from mixnet.client.model.durations import DAY
+from mixnet.client.model.views import MessageKind, MessageState
 from tests.client.worlds.channel import Channel
 
 SIZE = 100_000

@@ -10,13 +10,13 @@ import trio
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.api.connection import Connection, DirectChannel
-from client.api.files import NotComplete
-from client.cli import files, inbox, messages, render_files
-from client.e2e.bodies import CHUNK_SIZE
-from client.files.throughput import LATELY, Throughput
-from client.model.errors import NoFile, UnknownMessage
-from client.model.views import Leg, MessageInfo, MessageKind, MessageState, Transfer
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.api.files import NotComplete
+from mixnet.client.cli import files, inbox, messages, render_files
+from mixnet.client.e2e.bodies import CHUNK_SIZE
+from mixnet.client.files.throughput import LATELY, Throughput
+from mixnet.client.model.errors import NoFile, UnknownMessage
+from mixnet.client.model.views import Leg, MessageInfo, MessageKind, MessageState, Transfer
 from mixnet.letters import steers
 from tests.client.worlds.channel import RATE, Channel
 from tests.client.worlds.daemons import befriend as meet

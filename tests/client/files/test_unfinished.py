@@ -2,10 +2,10 @@
 
 import pytest
 
-from client.e2e.bodies import REASONS_HERE, Chunk, End, Offer, Reason
-from client.files.disk import START_DIGEST, chain
-from client.files.receiver import _PATIENCE
-from client.model.views import MessageState
+from mixnet.client.e2e.bodies import REASONS_HERE, Chunk, End, Offer, Reason
+from mixnet.client.files.disk import START_DIGEST, chain
+from mixnet.client.files.receiver import _PATIENCE
+from mixnet.client.model.views import MessageState
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.friends import befriend, downloads
 

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from client.e2e.group_bodies import GroupDiffer, GroupPost
-from client.groups import posts
+from mixnet.client.e2e.group_bodies import GroupDiffer, GroupPost
+from mixnet.client.groups import posts
 from mixnet.errors import RemoteError
 from tests.client.worlds.circle import CLUB, Circle
 

@@ -2,13 +2,21 @@
 
 import pytest
 
-from client.e2e.group_bodies import GroupAnswer, GroupBehind, GroupOffer, GroupPass, GroupPost, GroupSeen, GroupWant
-from client.groups import posts
-from client.groups.rollback import DOUBTFUL
-from client.model.errors import ContactBlocked
-from client.model.failures import EXPIRED
-from client.model.group_views import GroupState
-from client.model.views import MessageState
+from mixnet.client.e2e.group_bodies import (
+    GroupAnswer,
+    GroupBehind,
+    GroupOffer,
+    GroupPass,
+    GroupPost,
+    GroupSeen,
+    GroupWant,
+)
+from mixnet.client.groups import posts
+from mixnet.client.groups.rollback import DOUBTFUL
+from mixnet.client.model.errors import ContactBlocked
+from mixnet.client.model.failures import EXPIRED
+from mixnet.client.model.group_views import GroupState
+from mixnet.client.model.views import MessageState
 from mixnet.errors import RemoteError
 from tests.client.worlds.circle import CLUB, Circle
 from tests.client.worlds.crashes import copy, restore

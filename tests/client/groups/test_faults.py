@@ -2,13 +2,13 @@
 
 import pytest
 
-from client.e2e import group_changes
-from client.e2e.group_bodies import GroupChanges, GroupOffer
-from client.e2e.group_changes import ChangeKind, Newcomer
-from client.groups.deliveries import Deliveries
-from client.groups.membership import Membership
-from client.groups.relay import CopyQueue
-from client.model.group_views import GroupState
+from mixnet.client.e2e import group_changes
+from mixnet.client.e2e.group_bodies import GroupChanges, GroupOffer
+from mixnet.client.e2e.group_changes import ChangeKind, Newcomer
+from mixnet.client.groups.deliveries import Deliveries
+from mixnet.client.groups.membership import Membership
+from mixnet.client.groups.relay import CopyQueue
+from mixnet.client.model.group_views import GroupState
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 from tests.client.worlds.channel import Channel

@@ -2,9 +2,9 @@
 
 import random
 
-from client.e2e.group_bodies import GroupPost
-from client.groups import posts
-from client.model.views import MessageState
+from mixnet.client.e2e.group_bodies import GroupPost
+from mixnet.client.groups import posts
+from mixnet.client.model.views import MessageState
 from mixnet.errors import RemoteError
 from tests.client.worlds.circle import CLUB, Circle
 

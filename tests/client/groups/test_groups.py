@@ -2,18 +2,18 @@
 
 import pytest
 
-from client.e2e import group_changes
-from client.e2e.bodies import Text
-from client.e2e.group_bodies import GroupChanges, GroupPost, GroupSeen
-from client.e2e.group_changes import ChangeKind
-from client.groups import multicast, posts
-from client.groups.dispatch import Dispatch, TooManyExpiring
-from client.groups.groups import LastAdmin, NoMember, NotAllowed
-from client.groups.multicast import TreeTiming
-from client.model.errors import BadLifetime, NoGroupFiles, UnknownContact
-from client.model.group_views import GroupState
-from client.model.views import MessageState
-from client.storage.search import Filter
+from mixnet.client.e2e import group_changes
+from mixnet.client.e2e.bodies import Text
+from mixnet.client.e2e.group_bodies import GroupChanges, GroupPost, GroupSeen
+from mixnet.client.e2e.group_changes import ChangeKind
+from mixnet.client.groups import multicast, posts
+from mixnet.client.groups.dispatch import Dispatch, TooManyExpiring
+from mixnet.client.groups.groups import LastAdmin, NoMember, NotAllowed
+from mixnet.client.groups.multicast import TreeTiming
+from mixnet.client.model.errors import BadLifetime, NoGroupFiles, UnknownContact
+from mixnet.client.model.group_views import GroupState
+from mixnet.client.model.views import MessageState
+from mixnet.client.storage.search import Filter
 from mixnet.errors import RemoteError
 from tests.client.worlds.circle import CLUB, Circle
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from client.e2e import group_changes
-from client.e2e.group_bodies import GroupChanges, GroupPost
-from client.groups import posts
-from client.groups.leavers import LATE
-from client.groups.membership import Membership
-from client.groups.missing_parents import HELD
-from client.model.group_views import GroupState
-from client.model.views import MessageState
+from mixnet.client.e2e import group_changes
+from mixnet.client.e2e.group_bodies import GroupChanges, GroupPost
+from mixnet.client.groups import posts
+from mixnet.client.groups.leavers import LATE
+from mixnet.client.groups.membership import Membership
+from mixnet.client.groups.missing_parents import HELD
+from mixnet.client.model.group_views import GroupState
+from mixnet.client.model.views import MessageState
 from mixnet.errors import RemoteError
 from tests.client.worlds.circle import CLUB, Circle
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.core.outgoing import MessengerSettings
-from client.groups.multicast import PLANS, SPARES, Delivery, TreeTiming, spare_targets
-from client.groups.rollercoaster import split
+from mixnet.client.core.outgoing import MessengerSettings
+from mixnet.client.groups.multicast import PLANS, SPARES, Delivery, TreeTiming, spare_targets
+from mixnet.client.groups.rollercoaster import split
 
 TIMING = TreeTiming.of(MessengerSettings())
 

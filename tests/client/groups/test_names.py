@@ -2,10 +2,10 @@
 
 import pytest
 
-from client.e2e.group_bodies import GroupOffer
-from client.groups.groups import UnknownMember
-from client.model.destination import Home
-from client.model.names import alike
+from mixnet.client.e2e.group_bodies import GroupOffer
+from mixnet.client.groups.groups import UnknownMember
+from mixnet.client.model.destination import Home
+from mixnet.client.model.names import alike
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.circle import CLUB
 from tests.client.worlds.names import HOSTILE

@@ -2,9 +2,9 @@
 
 import pytest
 
-from client.groups.groups import AllBlocked, NobodyThere
-from client.model.failures import ALL_LEFT, expired_in_group
-from client.model.views import MessageState
+from mixnet.client.groups.groups import AllBlocked, NobodyThere
+from mixnet.client.model.failures import ALL_LEFT, expired_in_group
+from mixnet.client.model.views import MessageState
 from tests.client.worlds.circle import CLUB
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from client.e2e.group_bodies import GroupOffer
-from client.groups import offers
-from client.model.group_views import GroupState
+from mixnet.client.e2e.group_bodies import GroupOffer
+from mixnet.client.groups import offers
+from mixnet.client.model.group_views import GroupState
 from tests.client.worlds.channel import Channel
 
 NAMES = ("victim", "boss", "mallory")

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from client.groups import posts
+from mixnet.client.groups import posts
 from tests.client.worlds.circle import CLUB, Circle
 
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.groups import posts
-from client.groups.ordering import ends_of, passed_over
-from client.groups.posts import LAPSING_LIMIT, PASSED_LIMIT
+from mixnet.client.groups import posts
+from mixnet.client.groups.ordering import ends_of, passed_over
+from mixnet.client.groups.posts import LAPSING_LIMIT, PASSED_LIMIT
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 

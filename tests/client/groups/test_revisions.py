@@ -2,9 +2,9 @@
 
 import pytest
 
-from client.groups.groups import NotAllowed
-from client.groups.posts import Deed, PostAct
-from client.model.views import MessageReceived, MessageState
+from mixnet.client.groups.groups import NotAllowed
+from mixnet.client.groups.posts import Deed, PostAct
+from mixnet.client.model.views import MessageReceived, MessageState
 from tests.client.worlds.circle import CLUB, Circle
 
 

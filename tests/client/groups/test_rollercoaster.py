@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.groups.rollercoaster import arrange, places, split
+from mixnet.client.groups.rollercoaster import arrange, places, split
 
 COUNTS, LATENCIES = st.integers(0, 200), st.integers(0, 40)
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.e2e import group_changes
-from client.e2e.group_bodies import GroupChanges
-from client.e2e.group_changes import ChangeKind
-from client.groups import roster
-from client.groups.roster import Crowded, GroupFull, GroupHistory, NoRoom
+from mixnet.client.e2e import group_changes
+from mixnet.client.e2e.group_bodies import GroupChanges
+from mixnet.client.e2e.group_changes import ChangeKind
+from mixnet.client.groups import roster
+from mixnet.client.groups.roster import Crowded, GroupFull, GroupHistory, NoRoom
 from mixnet.errors import RemoteError
 from tests.client.worlds.circle import CLUB, Circle
 from tests.client.worlds.histories import KEYS, about, admins, newcomer, replayed, take, who, with_members

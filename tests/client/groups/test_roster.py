@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.e2e import group_changes
-from client.e2e.group_changes import ChangeKind
-from client.groups import roster
-from client.groups.roster import MEMBERS_LIMIT, GroupHistory, Member, MissingParents
+from mixnet.client.e2e import group_changes
+from mixnet.client.e2e.group_changes import ChangeKind
+from mixnet.client.groups import roster
+from mixnet.client.groups.roster import MEMBERS_LIMIT, GroupHistory, Member, MissingParents
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 from tests.client.worlds.histories import (

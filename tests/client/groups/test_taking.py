@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from client.e2e import group_changes
-from client.e2e.group_bodies import GroupPost
-from client.groups import posts
-from client.groups.multicast import SPARE_PLAN
-from client.groups.posts import Post
+from mixnet.client.e2e import group_changes
+from mixnet.client.e2e.group_bodies import GroupPost
+from mixnet.client.groups import posts
+from mixnet.client.groups.multicast import SPARE_PLAN
+from mixnet.client.groups.posts import Post
 from mixnet.crypto import SigningKey
 from mixnet.errors import RemoteError
 from tests.client.worlds.circle import CLUB, Circle

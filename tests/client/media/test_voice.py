@@ -18,12 +18,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.cli import voice as command
-from client.media import bounded, codec, kept
-from client.media.bounded import Unreadable, work_untrusted
-from client.media.codec import NoSound
-from client.media.sound import Devices, NoDevice
-from client.media.voice_file import (
+from mixnet.client.cli import voice as command
+from mixnet.client.media import bounded, codec, kept
+from mixnet.client.media.bounded import Unreadable, work_untrusted
+from mixnet.client.media.codec import NoSound
+from mixnet.client.media.sound import Devices, NoDevice
+from mixnet.client.media.voice_file import (
     FRAME,
     LONGEST,
     PACKET_SIZE,

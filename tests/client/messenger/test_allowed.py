@@ -2,9 +2,9 @@
 
 import pytest
 
-from client.e2e import bodies
-from client.e2e.group_bodies import GroupBody
-from client.messenger.allowed import ALLOWED, Peer, check_untrusted
+from mixnet.client.e2e import bodies
+from mixnet.client.e2e.group_bodies import GroupBody
+from mixnet.client.messenger.allowed import ALLOWED, Peer, check_untrusted
 from mixnet.errors import RemoteError
 from tests.client.worlds.bodies import TYPES
 

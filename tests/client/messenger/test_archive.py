@@ -7,13 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.model.errors import SearchTooLong, StillUnderWay, UnknownMessage
-from client.model.views import ContactState, MessageKind, MessageState
-from client.storage import schema
-from client.storage.database import Store
-from client.storage.export_jsonl import read_untrusted, settled
-from client.storage.retention import BadPeriod, period, shown
-from client.storage.search import Filter, expression
+from mixnet.client.model.errors import SearchTooLong, StillUnderWay, UnknownMessage
+from mixnet.client.model.views import ContactState, MessageKind, MessageState
+from mixnet.client.storage import schema
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.export_jsonl import read_untrusted, settled
+from mixnet.client.storage.retention import BadPeriod, period, shown
+from mixnet.client.storage.search import Filter, expression
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.archive import KEY, NOW, access, file, messenger_of
 
@@ -107,7 +107,7 @@ def test_periods():
 
 def test_a_store_of_the_version_before_opens(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr("client.storage.database.MIGRATIONS", schema.MIGRATIONS[:1])
+        patch.setattr("mixnet.client.storage.database.MIGRATIONS", schema.MIGRATIONS[:1])
         store = Store.open(tmp_path / "s.db", KEY)
         store.run("INSERT INTO contacts VALUES (1, 'bob', zeroblob(32), 'established', 0, NULL)")
         store.run(

@@ -2,10 +2,10 @@
 
 import pytest
 
-from client.e2e.bodies import Abort, End, Offer, Reason
-from client.files.disk import START_DIGEST
-from client.messenger.old_copies import OUTDATED, TOLD, UNOPENED
-from client.model.views import MessageState
+from mixnet.client.e2e.bodies import Abort, End, Offer, Reason
+from mixnet.client.files.disk import START_DIGEST
+from mixnet.client.messenger.old_copies import OUTDATED, TOLD, UNOPENED
+from mixnet.client.model.views import MessageState
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.crashes import copy, restore
 from tests.client.worlds.friends import errors

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.e2e.bodies import CHUNK_SIZE, REASONS_HERE, Reason
-from client.model.durations import DAY
-from client.model.errors import BadLifetime, NotUnderWay, UnknownMessage
-from client.model.failures import CANCELLED, EXPIRED
-from client.model.views import MessageKind, MessageState, MessageStateChanged
+from mixnet.client.e2e.bodies import CHUNK_SIZE, REASONS_HERE, Reason
+from mixnet.client.model.durations import DAY
+from mixnet.client.model.errors import BadLifetime, NotUnderWay, UnknownMessage
+from mixnet.client.model.failures import CANCELLED, EXPIRED
+from mixnet.client.model.views import MessageKind, MessageState, MessageStateChanged
 from mixnet.errors import MixnetError
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.crashes import Killed, dying

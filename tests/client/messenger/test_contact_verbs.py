@@ -4,12 +4,12 @@ import random
 
 import pytest
 
-from client.e2e.bodies import CHUNK_SIZE
-from client.messenger.outbox import FROM_BLOCKED
-from client.model.durations import DAY
-from client.model.errors import BadName, ContactBlocked, NameTaken, UnknownContact
-from client.model.failures import TO_BLOCKED
-from client.model.views import ContactChanged, ContactState, MessageKind, MessageState
+from mixnet.client.e2e.bodies import CHUNK_SIZE
+from mixnet.client.messenger.outbox import FROM_BLOCKED
+from mixnet.client.model.durations import DAY
+from mixnet.client.model.errors import BadName, ContactBlocked, NameTaken, UnknownContact
+from mixnet.client.model.failures import TO_BLOCKED
+from mixnet.client.model.views import ContactChanged, ContactState, MessageKind, MessageState
 from mixnet.errors import MixnetError
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.crashes import Killed, dying

@@ -2,8 +2,8 @@
 
 import pytest
 
-from client.files import receiver
-from client.model.views import MessageKind
+from mixnet.client.files import receiver
+from mixnet.client.model.views import MessageKind
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.crashes import Killed, dies, dying
 

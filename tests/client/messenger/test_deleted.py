@@ -5,15 +5,15 @@ import re
 
 import pytest
 
-from client.e2e.bodies import TEXT_LIMIT
-from client.e2e.group_bodies import GroupPost
-from client.groups import posts
-from client.model.address_entries import Entry
-from client.model.failures import EXPIRED
-from client.model.views import MessageKind, MessageState
-from client.pairing.matching_store import MatchTable
-from client.storage.database import Store
-from client.storage.export_jsonl import Record
+from mixnet.client.e2e.bodies import TEXT_LIMIT
+from mixnet.client.e2e.group_bodies import GroupPost
+from mixnet.client.groups import posts
+from mixnet.client.model.address_entries import Entry
+from mixnet.client.model.failures import EXPIRED
+from mixnet.client.model.views import MessageKind, MessageState
+from mixnet.client.pairing.matching_store import MatchTable
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.export_jsonl import Record
 from mixnet.crypto import SymmetricKey
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.circle import CLUB, Circle

@@ -2,10 +2,10 @@
 
 import pytest
 
-from client.e2e.bodies import TEXT_LIMIT
-from client.messenger.drafts import DRAFTS_LIMIT
-from client.model.errors import TextTooLong, TooManyDrafts, UnknownContact, UnusableText
-from client.model.views import ContactState
+from mixnet.client.e2e.bodies import TEXT_LIMIT
+from mixnet.client.messenger.drafts import DRAFTS_LIMIT
+from mixnet.client.model.errors import TextTooLong, TooManyDrafts, UnknownContact, UnusableText
+from mixnet.client.model.views import ContactState
 from tests.client.worlds.service import make_service
 
 NOW = 1_800_000_000.0

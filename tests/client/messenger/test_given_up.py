@@ -3,10 +3,10 @@
 import ast
 from pathlib import Path
 
-import client
-from client.e2e.bodies import REASONS, REASONS_HERE
-from client.model import failures
-from client.model.failures import GivenUp, expired_in_group
+from mixnet import client
+from mixnet.client.e2e.bodies import REASONS, REASONS_HERE
+from mixnet.client.model import failures
+from mixnet.client.model.failures import GivenUp, expired_in_group
 
 ALL = [one for one in vars(failures).values() if isinstance(one, GivenUp)] + [expired_in_group(1, 2)]
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from client.arq import acks
-from client.e2e.bodies import REASONS, Reason, Seen, WireId
-from client.e2e.statements import ReceiptKind
-from client.model.errors import UnknownContact
-from client.model.views import AckChoice, MessageKind, MessageState, ReadReceiptChoice
-from client.storage.receipts import Rule
+from mixnet.client.arq import acks
+from mixnet.client.e2e.bodies import REASONS, Reason, Seen, WireId
+from mixnet.client.e2e.statements import ReceiptKind
+from mixnet.client.model.errors import UnknownContact
+from mixnet.client.model.views import AckChoice, MessageKind, MessageState, ReadReceiptChoice
+from mixnet.client.storage.receipts import Rule
 from tests.client.worlds.channel import Channel, Person
 
 PAUSE = 60.0

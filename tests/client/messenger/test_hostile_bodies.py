@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.arq.fragments import Fragment, FragmentToSend, ProbeToSend
-from client.core.conversation import Parcel
-from client.e2e import group_changes
-from client.e2e.bodies import Text, WireId, encode
-from client.e2e.group_bodies import GroupChanges
-from client.messenger.allowed import ALLOWED, Peer
-from client.model.views import AckChoice, ReadReceiptChoice
+from mixnet.client.arq.fragments import Fragment, FragmentToSend, ProbeToSend
+from mixnet.client.core.conversation import Parcel
+from mixnet.client.e2e import group_changes
+from mixnet.client.e2e.bodies import Text, WireId, encode
+from mixnet.client.e2e.group_bodies import GroupChanges
+from mixnet.client.messenger.allowed import ALLOWED, Peer
+from mixnet.client.model.views import AckChoice, ReadReceiptChoice
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.agreement import check_agreement
 from tests.client.worlds.bodies import TYPES, Hostile

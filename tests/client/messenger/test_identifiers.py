@@ -6,11 +6,11 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from client.e2e import bodies
-from client.messenger.inbox import Inbox
-from client.model.views import MessageState, ReceiptState
-from client.storage.receipts import Rule
-from client.storage.schema import _WIRE_IDS, MIGRATIONS
+from mixnet.client.e2e import bodies
+from mixnet.client.messenger.inbox import Inbox
+from mixnet.client.model.views import MessageState, ReceiptState
+from mixnet.client.storage.receipts import Rule
+from mixnet.client.storage.schema import _WIRE_IDS, MIGRATIONS
 from tests.client.worlds.channel import START, Channel
 from tests.client.worlds.fields import FIELDS, MOMENT, RANDOM
 from tests.client.worlds.friends import befriend, write
@@ -174,7 +174,7 @@ def test_what_left_before_identifiers_were_random_is_still_found(tmp_path, monke
     core.enqueue(contact, 0, bodies.Text(bodies.WireId(number), "hi"), number, channel.now)
     victim.store.run(f"PRAGMA user_version = {MIGRATIONS.index(_WIRE_IDS)}")
     with monkeypatch.context() as patch:
-        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(_WIRE_IDS) + 1])
+        patch.setattr("mixnet.client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(_WIRE_IDS) + 1])
         victim.crash()
     victim.store.run(f"PRAGMA user_version = {len(MIGRATIONS)}")
     assert channel.run(60, channel.settled)

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.arq.fragments import LARGE, Fragment, FragmentToSend, spans
-from client.e2e.bodies import CHUNK_SIZE, REASONS, TEXT_LIMIT, Reason
-from client.model.contact_states import WrongStep
-from client.model.durations import DAY
-from client.model.errors import (
+from mixnet.client.arq.fragments import LARGE, Fragment, FragmentToSend, spans
+from mixnet.client.e2e.bodies import CHUNK_SIZE, REASONS, TEXT_LIMIT, Reason
+from mixnet.client.model.contact_states import WrongStep
+from mixnet.client.model.durations import DAY
+from mixnet.client.model.errors import (
     AlreadyContact,
     ExpiredInvitation,
     FileMissing,
@@ -24,8 +24,8 @@ from client.model.errors import (
     UnusableText,
     WrongNetwork,
 )
-from client.model.failures import EXPIRED
-from client.model.views import (
+from mixnet.client.model.failures import EXPIRED
+from mixnet.client.model.views import (
     ContactChanged,
     ContactState,
     FileProgress,

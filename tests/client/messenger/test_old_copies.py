@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from client.messenger.old_copies import ANONYMOUS, BETWEEN_DEVICES, BROKEN, LAPSED, OUTDATED, TOLD, UNOPENED
-from client.model.views import MessageState
+from mixnet.client.messenger.old_copies import ANONYMOUS, BETWEEN_DEVICES, BROKEN, LAPSED, OUTDATED, TOLD, UNOPENED
+from mixnet.client.model.views import MessageState
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.circle import Circle
 from tests.client.worlds.crashes import copy, restore

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.arq.sender import USER
-from client.e2e.bodies import EDITS_LIMIT, Disappear, Edit, SignedEdit, Withdraw
-from client.messenger.outbox import NOT_REVISED
-from client.model.errors import NotYours, UnknownMessage
-from client.model.views import MessageReceived, MessageState
+from mixnet.client.arq.sender import USER
+from mixnet.client.e2e.bodies import EDITS_LIMIT, Disappear, Edit, SignedEdit, Withdraw
+from mixnet.client.messenger.outbox import NOT_REVISED
+from mixnet.client.model.errors import NotYours, UnknownMessage
+from mixnet.client.model.views import MessageReceived, MessageState
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.friends import SLOW, befriend, downloads, write
 

@@ -8,19 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.arq.fragments import Fragment, FragmentToSend, ProbeToSend, ReplyBlock
-from client.arq.sender import PEER, USER
-from client.core import state
-from client.core.outgoing import OutgoingFragment
-from client.core.shares import Shares
-from client.core.state import BACKLOG
-from client.e2e.bodies import Offer, SignedText
-from client.e2e.group_bodies import GroupDiffer, GroupOffer, GroupPost, GroupWant
-from client.e2e.statements import Origin, text_digest
-from client.groups import posts, relay
-from client.model.group_views import GroupState
-from client.model.views import ContactState, MessageState
-from client.storage.receipts import Rule
+from mixnet.client.arq.fragments import Fragment, FragmentToSend, ProbeToSend, ReplyBlock
+from mixnet.client.arq.sender import PEER, USER
+from mixnet.client.core import state
+from mixnet.client.core.outgoing import OutgoingFragment
+from mixnet.client.core.shares import Shares
+from mixnet.client.core.state import BACKLOG
+from mixnet.client.e2e.bodies import Offer, SignedText
+from mixnet.client.e2e.group_bodies import GroupDiffer, GroupOffer, GroupPost, GroupWant
+from mixnet.client.e2e.statements import Origin, text_digest
+from mixnet.client.groups import posts, relay
+from mixnet.client.model.group_views import GroupState
+from mixnet.client.model.views import ContactState, MessageState
+from mixnet.client.storage.receipts import Rule
 from mixnet.sphinx import GEOMETRY, Surb
 from tests.client.worlds import channel as worlds
 from tests.client.worlds.channel import Channel, FakeSurbs

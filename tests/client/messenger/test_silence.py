@@ -5,10 +5,10 @@ from contextlib import suppress
 
 import pytest
 
-from client.arq.fragments import ProbeToSend, ReplyBlock
-from client.core.conversation import Parcel
-from client.core.outgoing import OutgoingFragment
-from client.model.views import ContactState, MessageState
+from mixnet.client.arq.fragments import ProbeToSend, ReplyBlock
+from mixnet.client.core.conversation import Parcel
+from mixnet.client.core.outgoing import OutgoingFragment
+from mixnet.client.model.views import ContactState, MessageState
 from mixnet.errors import RemoteError
 from mixnet.sphinx import GEOMETRY, Surb
 from tests.client.worlds import channel as worlds

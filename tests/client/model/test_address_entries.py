@@ -11,8 +11,8 @@ from phonenumbers import (
     format_number,
 )
 
-from client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
-from client.model.errors import BadAddress, NoEntries, TooManyEntries
+from mixnet.client.model.address_entries import ENTRY_LIMIT, LABEL_LIMIT, Entry, normal, read
+from mixnet.client.model.errors import BadAddress, NoEntries, TooManyEntries
 from mixnet.letters import steers
 
 CARDS = """BEGIN:VCARD

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from client.model.contact_states import (
+from mixnet.client.model.contact_states import (
     STANDINGS,
     TRANSITIONS,
     ContactEvent,
@@ -11,7 +11,7 @@ from client.model.contact_states import (
     WrongStep,
     after,
 )
-from client.model.views import ContactState
+from mixnet.client.model.views import ContactState
 
 
 def test_the_table_is_all_there_is():

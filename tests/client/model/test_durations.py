@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.model.durations import BadDuration, about, seconds, spoken
+from mixnet.client.model.durations import BadDuration, about, seconds, spoken
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from homoglyph.data import load_prototypes
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.model.errors import BadName
-from client.model.group_views import GroupState
-from client.model.names import (
+from mixnet.client.model.errors import BadName
+from mixnet.client.model.group_views import GroupState
+from mixnet.client.model.names import (
     NAME_LIMIT,
     Names,
     alike,
@@ -22,7 +22,7 @@ from client.model.names import (
     same,
     skeleton,
 )
-from client.model.views import ContactState, DeviceRole, DeviceState, MessageState
+from mixnet.client.model.views import ContactState, DeviceRole, DeviceState, MessageState
 from mixnet.letters import cells, composed, decomposed, is_hidden, without_hidden
 from tests.client.worlds.names import HOSTILE, KNOWN
 

@@ -4,13 +4,21 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from benchmarks.simulation.world import World, WorldConfig, run_world
-from client.api.codes import CodeAccess, CodeFailed
-from client.model.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState
-from client.model.errors import BadName, MalformedCode, NameTaken, NobodyWaits, TooManyCodes, UnknownCode, WrongCode
-from client.pairing.code import Code
-from client.pairing.codes import AT_ONCE, LIFETIME, Codes
-from client.pairing.exchange import reply_slot
+from mixnet.benchmarks.simulation.world import World, WorldConfig, run_world
+from mixnet.client.api.codes import CodeAccess, CodeFailed
+from mixnet.client.model.code_states import SETTLED, TRANSITIONS, CodeChanged, CodeInfo, CodeState
+from mixnet.client.model.errors import (
+    BadName,
+    MalformedCode,
+    NameTaken,
+    NobodyWaits,
+    TooManyCodes,
+    UnknownCode,
+    WrongCode,
+)
+from mixnet.client.pairing.code import Code
+from mixnet.client.pairing.codes import AT_ONCE, LIFETIME, Codes
+from mixnet.client.pairing.exchange import reply_slot
 from tests.client.worlds.channel import NETWORK
 from tests.client.worlds.hall import Hall
 from tests.client.worlds.whole import RULES

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.model.errors import CodesMissing, MalformedCode, WrongCode
-from client.pairing import spake2
-from client.pairing.code import COUNT, Code
-from client.pairing.exchange import TEXT_LIMIT, Joined, Meeting, Offered, noise
-from client.pairing.spake2 import Side
-from client.pairing.wordlist import WORDS, complete
+from mixnet.client.model.errors import CodesMissing, MalformedCode, WrongCode
+from mixnet.client.pairing import spake2
+from mixnet.client.pairing.code import COUNT, Code
+from mixnet.client.pairing.exchange import TEXT_LIMIT, Joined, Meeting, Offered, noise
+from mixnet.client.pairing.spake2 import Side
+from mixnet.client.pairing.wordlist import WORDS, complete
 from mixnet.errors import LocalError, RemoteError
 from mixnet.services import BODY_LIMIT
 

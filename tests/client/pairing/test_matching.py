@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from benchmarks.simulation.world import World, WorldConfig, run_world
-from client.model.address_entries import Entry
-from client.model.errors import BadAddress
-from client.model.match_states import TRANSITIONS, MatchState
-from client.model.views import ContactState
-from client.pairing import matching
-from client.pairing.matching import SPOILED, day_secret, meeting
+from mixnet.benchmarks.simulation.world import World, WorldConfig, run_world
+from mixnet.client.model.address_entries import Entry
+from mixnet.client.model.errors import BadAddress
+from mixnet.client.model.match_states import TRANSITIONS, MatchState
+from mixnet.client.model.views import ContactState
+from mixnet.client.pairing import matching
+from mixnet.client.pairing.matching import SPOILED, day_secret, meeting
 from mixnet.crypto import password_key
 from tests.client.worlds.channel import NETWORK
 from tests.client.worlds.hall import Hall, cheap

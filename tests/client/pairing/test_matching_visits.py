@@ -8,14 +8,14 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from client.model.address_entries import Entry
-from client.model.errors import StoreUnavailable
-from client.model.match_states import MatchState
-from client.model.views import ContactInfo, ContactState
-from client.pairing import matching
-from client.pairing.exchange import reply_slot
-from client.pairing.matching import SPOILED, day_secret, meeting
-from client.pairing.matching_store import Answering, Look, MatchTable, Progress, Replying, Spoiled
+from mixnet.client.model.address_entries import Entry
+from mixnet.client.model.errors import StoreUnavailable
+from mixnet.client.model.match_states import MatchState
+from mixnet.client.model.views import ContactInfo, ContactState
+from mixnet.client.pairing import matching
+from mixnet.client.pairing.exchange import reply_slot
+from mixnet.client.pairing.matching import SPOILED, day_secret, meeting
+from mixnet.client.pairing.matching_store import Answering, Look, MatchTable, Progress, Replying, Spoiled
 from tests.client.worlds.channel import NETWORK
 from tests.client.worlds.hall import Hall, cheap
 

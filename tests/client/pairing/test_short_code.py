@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock
 
-from client.e2e.invitation import Invitation
-from client.model.errors import MalformedInvitation, MalformedShortCode, NothingLeft
-from client.pairing.short_code import PREFIX, ShortCode, ShortCodes
-from client.traffic.provider_queries import NotAnswered
+from mixnet.client.e2e.invitation import Invitation
+from mixnet.client.model.errors import MalformedInvitation, MalformedShortCode, NothingLeft
+from mixnet.client.pairing.short_code import PREFIX, ShortCode, ShortCodes
+from mixnet.client.traffic.provider_queries import NotAnswered
 from mixnet.errors import RemoteError
 from tests.client.worlds.channel import NETWORK
 from tests.client.worlds.hall import Hall

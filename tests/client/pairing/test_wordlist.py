@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.model.errors import MalformedCode
-from client.pairing.code import Code
-from client.pairing.wordlist import WORDS, complete, nearest
+from mixnet.client.model.errors import MalformedCode
+from mixnet.client.pairing.code import Code
+from mixnet.client.pairing.wordlist import WORDS, complete, nearest
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

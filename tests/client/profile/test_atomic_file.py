@@ -7,12 +7,12 @@ import textwrap
 
 import pytest
 
-from client.profile import atomic_file
+from mixnet.client.profile import atomic_file
 
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from client.profile import atomic_file
+from mixnet.client.profile import atomic_file
 if sys.argv[2] == "hidden":
     atomic_file._nameless = lambda path: None
 with atomic_file.new_file(Path(sys.argv[1])) as file:

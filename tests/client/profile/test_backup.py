@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.model import paths
-from client.profile import backup, lock, profile, sealed_file
-from client.profile.backup import BackupExists, NoRoom, back_up, restore
-from client.profile.profile import Lock, PassphraseNeeded, ProfileExists, create, load, open_store
-from client.profile.sealed_file import BadBackup
-from client.storage.copies import Contents, Place, copy_of, recognise
+from mixnet.client.model import paths
+from mixnet.client.profile import backup, lock, profile, sealed_file
+from mixnet.client.profile.backup import BackupExists, NoRoom, back_up, restore
+from mixnet.client.profile.profile import Lock, PassphraseNeeded, ProfileExists, create, load, open_store
+from mixnet.client.profile.sealed_file import BadBackup
+from mixnet.client.storage.copies import Contents, Place, copy_of, recognise
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import LocalError
 from tests.client.worlds.town import Town

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from client.model.errors import DamagedStore, WrongPassphrase
-from client.model.paths import NoProfile
-from client.profile import lock, profile
-from client.profile.keys import Keys, load_keys, save_keys
-from client.profile.profile import BrokenProfile, Lock, PassphraseNeeded, ProfileExists, create, load, open_store
-from client.storage.database import Store
+from mixnet.client.model.errors import DamagedStore, WrongPassphrase
+from mixnet.client.model.paths import NoProfile
+from mixnet.client.profile import lock, profile
+from mixnet.client.profile.keys import Keys, load_keys, save_keys
+from mixnet.client.profile.profile import BrokenProfile, Lock, PassphraseNeeded, ProfileExists, create, load, open_store
+from mixnet.client.storage.database import Store
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import LocalError
 from mixnet.pki.bootstrap import AuthorityInfo, BadBootstrap, Bootstrap
@@ -134,7 +134,7 @@ def without_tables(folder: Path) -> None:
     """A database that opens with the right key and was made by something else."""
     key = profile.store_key(folder, load(folder).lock, b"right")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("client.storage.database.MIGRATIONS", ())
+        patch.setattr("mixnet.client.storage.database.MIGRATIONS", ())
         Store.open(fresh(folder / "store.db"), key).close()
 
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from client.model import paths
-from client.model.errors import WrongPassphrase
-from client.model.paths import NoProfile
-from client.profile import lock, shred
-from client.profile.profile import create, load, open_store
+from mixnet.client.model import paths
+from mixnet.client.model.errors import WrongPassphrase
+from mixnet.client.model.paths import NoProfile
+from mixnet.client.profile import lock, shred
+from mixnet.client.profile.profile import create, load, open_store
 from tests.client.worlds.town import Town
 
 MARK = b"what a contact sent, marked"

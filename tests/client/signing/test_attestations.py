@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from client.e2e import proof
-from client.e2e.bodies import (
+from mixnet.client.e2e import proof
+from mixnet.client.e2e.bodies import (
     CHUNK_SIZE,
     SIGNED_TEXT_LIMIT,
     End,
@@ -17,12 +17,12 @@ from client.e2e.bodies import (
     Without,
     encode,
 )
-from client.e2e.statements import ReceiptKind
-from client.files.disk import START_DIGEST, chain
-from client.model.errors import ContactBlocked, NotSigned, TextTooLong, UnknownContact
-from client.model.views import MessageState, MessageStateChanged, ReceiptState
-from client.signing.attestations import UNSIGNED
-from client.storage.receipts import DEFAULT_RULE, FIRST_STATE, TRANSITIONS, ReceiptEvent, Rule, after
+from mixnet.client.e2e.statements import ReceiptKind
+from mixnet.client.files.disk import START_DIGEST, chain
+from mixnet.client.model.errors import ContactBlocked, NotSigned, TextTooLong, UnknownContact
+from mixnet.client.model.views import MessageState, MessageStateChanged, ReceiptState
+from mixnet.client.signing.attestations import UNSIGNED
+from mixnet.client.storage.receipts import DEFAULT_RULE, FIRST_STATE, TRANSITIONS, ReceiptEvent, Rule, after
 from tests.client.worlds.channel import Channel
 from tests.client.worlds.friends import befriend, write
 

@@ -8,18 +8,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.cli import render_proof
-from client.e2e.bodies import Text, encode
-from client.e2e.proof import FORMAT, BadProof, Proof, Stated, verify_untrusted
-from client.e2e.ratchet import Session
-from client.e2e.statements import Origin, ReceiptKind, file_digest, sign_receipt, text_digest, verify_receipt_untrusted
-from client.e2e.timestamp import Consensus, Timestamp, check_untrusted, commitment
-from client.model.views import MessageKind, MessageState
-from client.signing import transcript
-from client.signing.forgery import forge_next, forge_turn
-from client.signing.transcript import BadTranscript
-from client.storage.export_jsonl import Record
 from mixnet import timestamp
+from mixnet.client.cli import render_proof
+from mixnet.client.e2e.bodies import Text, encode
+from mixnet.client.e2e.proof import FORMAT, BadProof, Proof, Stated, verify_untrusted
+from mixnet.client.e2e.ratchet import Session
+from mixnet.client.e2e.statements import (
+    Origin,
+    ReceiptKind,
+    file_digest,
+    sign_receipt,
+    text_digest,
+    verify_receipt_untrusted,
+)
+from mixnet.client.e2e.timestamp import Consensus, Timestamp, check_untrusted, commitment
+from mixnet.client.model.views import MessageKind, MessageState
+from mixnet.client.signing import transcript
+from mixnet.client.signing.forgery import forge_next, forge_turn
+from mixnet.client.signing.transcript import BadTranscript
+from mixnet.client.storage.export_jsonl import Record
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError
 from mixnet.services import BODY_LIMIT, Question, ServiceAnswer, ServiceStatus

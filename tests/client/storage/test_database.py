@@ -4,13 +4,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from client.model.errors import DamagedStore, StoreUnavailable, WrongPassphrase
-from client.model.views import ContactState
-from client.storage.contacts import ContactTable
-from client.storage.database import Store
-from client.storage.messages import MessageTable
-from client.storage.schema import _PARTS, MIGRATIONS
-from client.storage.search import separated
+from mixnet.client.model.errors import DamagedStore, StoreUnavailable, WrongPassphrase
+from mixnet.client.model.views import ContactState
+from mixnet.client.storage.contacts import ContactTable
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.messages import MessageTable
+from mixnet.client.storage.schema import _PARTS, MIGRATIONS
+from mixnet.client.storage.search import separated
 from mixnet.crypto import SymmetricKey, password_key
 
 KEY = SymmetricKey(b"k" * 32)
@@ -101,7 +101,7 @@ def test_a_store_of_an_older_version_opens_with_all_it_holds(tmp_path, monkeypat
     """Also if the process dies at the end of the next script, before its version counts."""
     path = tmp_path / "store.db"
     with monkeypatch.context() as patch:
-        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[:version])
+        patch.setattr("mixnet.client.storage.database.MIGRATIONS", MIGRATIONS[:version])
         store = Store.open(path, KEY)
         assert store.one("PRAGMA user_version") == (version,)
         fill(store)
@@ -109,10 +109,10 @@ def test_a_store_of_an_older_version_opens_with_all_it_holds(tmp_path, monkeypat
         assert [table for table, count in before.items() if not count] == []
         store.close()
     with monkeypatch.context() as patch:
-        patch.setattr("client.storage.database.MIGRATIONS", (*MIGRATIONS[:version], MIGRATIONS[version] + DIES))
+        patch.setattr("mixnet.client.storage.database.MIGRATIONS", (*MIGRATIONS[:version], MIGRATIONS[version] + DIES))
         with pytest.raises(apsw.SQLError, match="no such table: nowhere"):
             Store.open(path, KEY)
-        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[:version])
+        patch.setattr("mixnet.client.storage.database.MIGRATIONS", MIGRATIONS[:version])
         store = Store.open(path, KEY)
         assert rows(store) == before
         store.close()
@@ -196,7 +196,7 @@ OLD_TEXTS = ("前言你好世界", "すべての人間は尊厳と権利とに�
 def _version_before(script, path, monkeypatch, count=0):
     """A store of the version before `script`, with the texts, and `count` more."""
     with monkeypatch.context() as patch:
-        patch.setattr("client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(script)])
+        patch.setattr("mixnet.client.storage.database.MIGRATIONS", MIGRATIONS[: MIGRATIONS.index(script)])
         store = Store.open(path, KEY)
     store.run("INSERT INTO contacts (name, identity, state, added_at) VALUES ('bob', ?, 'verified', 1.5)", b"i" * 32)
     insert = (

@@ -3,11 +3,11 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from client.e2e.bodies import MessageEvent
-from client.model.views import MessageKind, MessageState
-from client.storage.database import Store
-from client.storage.messages import MessageTable, NewMessage
-from client.storage.schema import _PLACES, MIGRATIONS
+from mixnet.client.e2e.bodies import MessageEvent
+from mixnet.client.model.views import MessageKind, MessageState
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.messages import MessageTable, NewMessage
+from mixnet.client.storage.schema import _PLACES, MIGRATIONS
 from mixnet.crypto import SymmetricKey
 
 STEPS = ("text", "begin", "complete", "fail", "delete", "read", "read on by number")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as some
 
-from client.storage.database import Store
-from client.storage.search import _ALONE, expression, separated
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.search import _ALONE, expression, separated
 from mixnet.crypto import SymmetricKey
 
 LETTERS = some.one_of(*(some.characters(min_codepoint=first, max_codepoint=last) for first, last in _ALONE))

@@ -10,13 +10,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from benchmarks.simulation import virtual
-from client.api.connection import Connection
-from client.concurrency.worker import InlineWorker
-from client.storage.database import Store
-from client.traffic import directory_client
-from client.traffic.directory_client import SHORTEST_PAUSE, DocumentSource, StoreMemory
-from client.traffic.provider_requests import ProviderRequests
+from mixnet.benchmarks.simulation import virtual
+from mixnet.client.api.connection import Connection
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.storage.database import Store
+from mixnet.client.traffic import directory_client
+from mixnet.client.traffic.directory_client import SHORTEST_PAUSE, DocumentSource, StoreMemory
+from mixnet.client.traffic.provider_requests import ProviderRequests
 from mixnet.clock import VirtualClock
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError

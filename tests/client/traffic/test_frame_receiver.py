@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from client.traffic.frame_receiver import FrameReceiver
+from mixnet.client.traffic.frame_receiver import FrameReceiver
 from mixnet.errors import RemoteError
 from mixnet.link.frames import Frame, FrameKind
 

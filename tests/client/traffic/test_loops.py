@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.traffic.loops import (
+from mixnet.client.traffic.loops import (
     DUMMIES,
     GIVE_UP,
     PENDING_LIMIT,

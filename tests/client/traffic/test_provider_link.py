@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 import trio
 
-from client.traffic.provider_link import FIRST_PAUSE, LONGEST_PAUSE, PROVEN, QUEUE, ProviderLink
+from mixnet.client.traffic.provider_link import FIRST_PAUSE, LONGEST_PAUSE, PROVEN, QUEUE, ProviderLink
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Frame, FrameKind
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.api.connection import Connection, DirectChannel
-from client.api.daemon_api import Kept, StillWaiting
-from client.cli import render
-from client.traffic import provider_mailbox
-from client.traffic.provider_mailbox import (
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.api.daemon_api import Kept, StillWaiting
+from mixnet.client.cli import render
+from mixnet.client.traffic import provider_mailbox
+from mixnet.client.traffic.provider_mailbox import (
     AskErase,
     MailboxInfo,
     NotAnswered,

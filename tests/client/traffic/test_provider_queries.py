@@ -5,8 +5,8 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from benchmarks.simulation.world import World, WorldConfig, run_world
-from client.traffic.provider_queries import (
+from mixnet.benchmarks.simulation.world import World, WorldConfig, run_world
+from mixnet.client.traffic.provider_queries import (
     OUTSTANDING,
     SLOT_PATIENCE,
     TRIES,

@@ -10,10 +10,10 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.model.destination import Destination
-from client.traffic.provider_requests import ProviderRequests
-from client.traffic.routes import Map, UnknownProvider
-from client.traffic.surb_table import Awaited, ReplyTable
+from mixnet.client.model.destination import Destination
+from mixnet.client.traffic.provider_requests import ProviderRequests
+from mixnet.client.traffic.routes import Map, UnknownProvider
+from mixnet.client.traffic.surb_table import Awaited, ReplyTable
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import RemoteError, Unavailable
 from mixnet.link import Assembler, Frame, FrameKind, split

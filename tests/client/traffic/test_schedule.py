@@ -8,7 +8,7 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from client.traffic.schedule import (
+from mixnet.client.traffic.schedule import (
     MOST_RESERVE,
     PADDING,
     STALL,

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from client.concurrency.wakeup import Wakeup
-from client.concurrency.worker import InlineWorker
-from client.e2e.bodies import CHUNK_SIZE
-from client.e2e.proof import verify_untrusted
-from client.traffic.provider_queries import NotAnswered
-from client.traffic.timestamping import RETRY, Submitter
 from mixnet import timestamp
+from mixnet.client.concurrency.wakeup import Wakeup
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.e2e.bodies import CHUNK_SIZE
+from mixnet.client.e2e.proof import verify_untrusted
+from mixnet.client.traffic.provider_queries import NotAnswered
+from mixnet.client.traffic.timestamping import RETRY, Submitter
 from mixnet.pki.document import parse_untrusted
 from mixnet.pki.trust import Trust
 from mixnet.services import ServiceAnswer, ServiceStatus

@@ -7,9 +7,9 @@ import pytest
 import trio
 from playwright.sync_api import expect
 
-from client.model.views import MessageKind
-from client.ui.app import page
-from client.ui.desk import Desk
+from mixnet.client.model.views import MessageKind
+from mixnet.client.ui.app import page
+from mixnet.client.ui.desk import Desk
 from mixnet.clock import VirtualClock
 from tests.browser import LIMIT, Person, browser, needs_browser, play
 from tests.client.chat.screen import receive

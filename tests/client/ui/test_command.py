@@ -8,8 +8,8 @@ import sys
 
 import trio
 
-from client.model import paths
-from client.profile import lock
+from mixnet.client.model import paths
+from mixnet.client.profile import lock
 from tests.client.chat.screen import conversation
 from tests.client.ui.visit import Visitor
 

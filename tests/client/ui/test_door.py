@@ -5,9 +5,9 @@ from contextlib import asynccontextmanager
 from typing import get_args
 from urllib.parse import quote
 
-from client.api.protocol import COMMANDS
-from client.ui import app, asked
-from client.ui.app import Page
+from mixnet.client.api.protocol import COMMANDS
+from mixnet.client.ui import app, asked
+from mixnet.client.ui.app import Page
 from mixnet.pages.door import BODY_LIMIT, HEADERS
 from tests.client.ui.visit import visited
 

@@ -11,9 +11,9 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.model import paths
-from client.model.views import MessageKind
-from client.ui import uploads
+from mixnet.client.model import paths
+from mixnet.client.model.views import MessageKind
+from mixnet.client.ui import uploads
 from tests.client.chat.screen import receive
 from tests.client.ui.visit import visited
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from client.model.views import MessageKind
+from mixnet.client.model.views import MessageKind
 from tests.browser import LIMIT, Person, browser, needs_browser, play
 from tests.client.chat.screen import receive
 from tests.client.ui.visit import visited

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import trio
 
-from client.api.connection import connect
-from client.ui.app import page
-from client.ui.desk import Desk
+from mixnet.client.api.connection import connect
+from mixnet.client.ui.app import page
+from mixnet.client.ui.desk import Desk
 from tests.client.chat.screen import conversation
 
 

@@ -2,7 +2,7 @@
 
 import random
 
-from client.messenger.messenger import Messenger
+from mixnet.client.messenger.messenger import Messenger
 
 
 class _Over(Exception):

@@ -2,13 +2,13 @@
 
 import random
 
-from client.api.connection import Connection, DirectChannel
-from client.core.outgoing import MessengerSettings
-from client.devices.devices import Devices
-from client.messenger.messenger import Messenger
-from client.model.destination import Destination, Home
-from client.model.views import ContactState, MessageKind, MessageState
-from client.storage.messages import NewMessage
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.core.outgoing import MessengerSettings
+from mixnet.client.devices.devices import Devices
+from mixnet.client.messenger.messenger import Messenger
+from mixnet.client.model.destination import Destination, Home
+from mixnet.client.model.views import ContactState, MessageKind, MessageState
+from mixnet.client.storage.messages import NewMessage
 from mixnet.crypto import SymmetricKey
 from tests.client.worlds.service import make_service
 

@@ -6,10 +6,10 @@ import typing
 import msgspec
 from msgspec import inspect
 
-from client.devices import bodies as device_bodies
-from client.e2e import anonymous_bodies, bodies, group_changes
-from client.e2e.group_changes import ChangeKind
-from client.groups import posts
+from mixnet.client.devices import bodies as device_bodies
+from mixnet.client.e2e import anonymous_bodies, bodies, group_changes
+from mixnet.client.e2e.group_changes import ChangeKind
+from mixnet.client.groups import posts
 from mixnet.crypto import SigningKey
 
 LOW_ORDER = bytes(32)

@@ -7,15 +7,15 @@ import random
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from client.arq.fragments import ReplyBlock
-from client.core.outgoing import MessengerSettings, OutgoingFragment, OutgoingReply
-from client.devices.devices import Devices
-from client.messenger.messenger import Messenger
-from client.model.destination import Destination, Home
-from client.model.errors import StoreUnavailable
-from client.model.views import Event
-from client.storage.database import Store
-from client.storage.reply_blocks import OwnSurb, SurbMaker, end_of
+from mixnet.client.arq.fragments import ReplyBlock
+from mixnet.client.core.outgoing import MessengerSettings, OutgoingFragment, OutgoingReply
+from mixnet.client.devices.devices import Devices
+from mixnet.client.messenger.messenger import Messenger
+from mixnet.client.model.destination import Destination, Home
+from mixnet.client.model.errors import StoreUnavailable
+from mixnet.client.model.views import Event
+from mixnet.client.storage.database import Store
+from mixnet.client.storage.reply_blocks import OwnSurb, SurbMaker, end_of
 from mixnet.clock import Epochs
 from mixnet.crypto import SymmetricKey
 from mixnet.errors import RemoteError

@@ -1,6 +1,6 @@
 """A group of real messengers on the hostile network of tests/client/worlds/channel.py."""
 
-from client.model.views import ContactState, MessageState
+from mixnet.client.model.views import ContactState, MessageState
 from tests.client.worlds.channel import Channel
 
 NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi")

@@ -1,6 +1,6 @@
 """Processes that die in the middle of their work, and stores that are put back to an old copy."""
 
-from client.storage.database import Store
+from mixnet.client.storage.database import Store
 
 
 class Killed(BaseException):

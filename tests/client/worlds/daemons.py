@@ -8,12 +8,12 @@ from pathlib import Path
 
 import trio
 
-from benchmarks.simulation import virtual
-from client.api.connection import Connection, DirectChannel
-from client.api.server import serve_api
-from client.cli import daemon
-from client.model import paths
-from client.profile import lock
+from mixnet.benchmarks.simulation import virtual
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.api.server import serve_api
+from mixnet.client.cli import daemon
+from mixnet.client.model import paths
+from mixnet.client.profile import lock
 from tests.client.worlds.service import make_service
 from tests.client.worlds.town import Town
 

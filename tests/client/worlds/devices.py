@@ -3,8 +3,8 @@
 from dataclasses import astuple, replace
 from pathlib import Path
 
-from client.messenger.messenger import Messenger
-from client.model.views import MessageInfo
+from mixnet.client.messenger.messenger import Messenger
+from mixnet.client.model.views import MessageInfo
 from tests.client.worlds.channel import Channel, Person
 
 HOME, PHONE, LAPTOP = "alice", "phone", "laptop"

@@ -2,10 +2,10 @@
 
 import sys
 
-from client.concurrency.lasting import Lasting
-from client.core.changes import Changes
-from client.traffic.receiver import PacketReceiver
-from client.traffic.sender import PacketSender
+from mixnet.client.concurrency.lasting import Lasting
+from mixnet.client.core.changes import Changes
+from mixnet.client.traffic.receiver import PacketReceiver
+from mixnet.client.traffic.sender import PacketSender
 from mixnet.faults import named
 
 NOTED: list[str] = []  # since the last test ended

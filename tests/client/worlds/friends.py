@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hypothesis import settings
 
-from client.model.views import ContactState, MessageState
+from mixnet.client.model.views import ContactState, MessageState
 from tests.client.worlds.channel import Channel
 
 SLOW = settings(max_examples=12)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import trio
 
-from client.concurrency.worker import InlineWorker
-from client.pairing.codes import Codes
-from client.pairing.matching import Matching
-from client.pairing.matching_store import MatchTable
-from client.pairing.rendezvous import Rendezvous
-from client.pairing.short_code import ShortCodes
-from client.traffic.provider_queries import NotAnswered
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.pairing.codes import Codes
+from mixnet.client.pairing.matching import Matching
+from mixnet.client.pairing.matching_store import MatchTable
+from mixnet.client.pairing.rendezvous import Rendezvous
+from mixnet.client.pairing.short_code import ShortCodes
+from mixnet.client.traffic.provider_queries import NotAnswered
 from mixnet.clock import VirtualClock
 from mixnet.crypto import Label, SymmetricKey, derive
 from mixnet.pki.descriptor import NodeRole

@@ -2,9 +2,9 @@
 
 import random
 
-from client.e2e import group_changes
-from client.e2e.group_changes import ChangeKind, Newcomer
-from client.groups.roster import GroupHistory, MissingParents
+from mixnet.client.e2e import group_changes
+from mixnet.client.e2e.group_changes import ChangeKind, Newcomer
+from mixnet.client.groups.roster import GroupHistory, MissingParents
 from mixnet.crypto import SigningKey
 
 KEYS = [SigningKey(bytes([number]) * 32) for number in range(1, 9)]

@@ -3,7 +3,7 @@
 import msgspec
 import trio
 
-from client.traffic.provider_mailbox import ProviderMailbox
+from mixnet.client.traffic.provider_mailbox import ProviderMailbox
 from mixnet.errors import Unavailable
 
 KEPT = {"packets": 3, "bytes": 9216, "expires": 2e9, "next_expiry": 1.9e9}

@@ -7,15 +7,15 @@ from types import SimpleNamespace
 
 import trio
 
-from client.api.connection import Connection, DirectChannel
-from client.api.daemon_api import DaemonApi
-from client.api.events import EventBus
-from client.api.server import serve_api
-from client.concurrency.worker import InlineWorker
-from client.core.outgoing import MessengerSettings
-from client.model import paths
-from client.model.destination import Destination, Home
-from client.storage.database import Store
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.api.daemon_api import DaemonApi
+from mixnet.client.api.events import EventBus
+from mixnet.client.api.server import serve_api
+from mixnet.client.concurrency.worker import InlineWorker
+from mixnet.client.core.outgoing import MessengerSettings
+from mixnet.client.model import paths
+from mixnet.client.model.destination import Destination, Home
+from mixnet.client.storage.database import Store
 from mixnet.clock import WallClock
 from mixnet.crypto import SymmetricKey
 from tests.client.worlds.channel import messenger_and_devices

@@ -3,7 +3,7 @@
 import random
 import shutil
 
-from client.core.conversation import Parcel
+from mixnet.client.core.conversation import Parcel
 from mixnet.errors import RemoteError
 from tests.client.worlds.agreement import check_agreement
 from tests.client.worlds.channel import Channel

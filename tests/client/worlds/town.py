@@ -15,13 +15,13 @@ from pathlib import Path
 
 import trio
 
-from benchmarks.simulation.codec import PlainEngine
-from client.api.connection import Connection, DirectChannel
-from client.daemon.daemon import serve
-from client.profile.keys import Keys, save_keys
-from client.profile.profile import Profile
-from client.storage.database import Store
-from client.traffic import directory_client
+from mixnet.benchmarks.simulation.codec import PlainEngine
+from mixnet.client.api.connection import Connection, DirectChannel
+from mixnet.client.daemon.daemon import serve
+from mixnet.client.profile.keys import Keys, save_keys
+from mixnet.client.profile.profile import Profile
+from mixnet.client.storage.database import Store
+from mixnet.client.traffic import directory_client
 from mixnet.clock import Clock, VirtualClock
 from mixnet.crypto import SigningKey, SphinxSecret, SymmetricKey
 from mixnet.errors import RemoteError, Unavailable

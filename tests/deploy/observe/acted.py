@@ -5,7 +5,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 
-from deploy.observe.samples import VERSION, ClientSample, Heading, NodeSample, Rules, Sample
+from mixnet.deploy.observe.samples import VERSION, ClientSample, Heading, NodeSample, Rules, Sample
 
 TICK = 0.25
 NODES = {

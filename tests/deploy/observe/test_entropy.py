@@ -6,11 +6,11 @@ import random
 import numpy as np
 import pytest
 
-from benchmarks.anonymity import model
-from benchmarks.anonymity.network import NetworkModel
-from benchmarks.anonymity.optimum import optimum as measured_optimum
-from deploy.observe import entropy
-from deploy.observe.entropy import Pools, estimate, optimum
+from mixnet.benchmarks.anonymity import model
+from mixnet.benchmarks.anonymity.network import NetworkModel
+from mixnet.benchmarks.anonymity.optimum import optimum as measured_optimum
+from mixnet.deploy.observe import entropy
+from mixnet.deploy.observe.entropy import Pools, estimate, optimum
 
 LAYERS = (("mix-1", "mix-2"), ("mix-3", "mix-4"), ("mix-5", "mix-6"))
 

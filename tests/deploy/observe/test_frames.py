@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.observe.frames import FrameCounts
-from deploy.observe.kernel import Connection
+from mixnet.deploy.observe.frames import FrameCounts
+from mixnet.deploy.observe.kernel import Connection
 from mixnet.link.frames import FRAME_SIZE
 from mixnet.link.records import RECORD_OVERHEAD
 

@@ -5,7 +5,7 @@ import os
 import pytest
 import trio
 
-from deploy.observe.kernel import Kernel
+from mixnet.deploy.observe.kernel import Kernel
 from mixnet.errors import Unavailable
 
 

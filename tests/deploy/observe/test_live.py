@@ -6,10 +6,10 @@ import socket
 import msgspec
 import trio
 
-from deploy.observe import live
-from deploy.observe.kernel import Connection
-from deploy.observe.live import GRACE, OTHERS, client_sample, node_sample
-from deploy.observe.samples import ClientSample, NodeSample
+from mixnet.deploy.observe import live
+from mixnet.deploy.observe.kernel import Connection
+from mixnet.deploy.observe.live import GRACE, OTHERS, client_sample, node_sample
+from mixnet.deploy.observe.samples import ClientSample, NodeSample
 
 
 def connection(inode: int) -> Connection:

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 import trio
 
-from deploy.local import prepare
-from deploy.observe.own import OwnNodes
+from mixnet.deploy.local import prepare
+from mixnet.deploy.observe.own import OwnNodes
 from mixnet.errors import LocalError
 from mixnet.status import serve_status
 

@@ -8,13 +8,13 @@ import trio
 from msgspec.structs import replace
 from playwright.sync_api import expect
 
-from deploy.local import prepare, programs
-from deploy.observe.live import LocalNetwork
-from deploy.observe.page import show
-from deploy.observe.recording import Recording, add, writing
-from deploy.observe.samples import read_recording
-from deploy.people import NAMES, SILENT, enroll, go_on, meet, open_people
-from deploy.supervisor import open_crew
+from mixnet.deploy.local import prepare, programs
+from mixnet.deploy.observe.live import LocalNetwork
+from mixnet.deploy.observe.page import show
+from mixnet.deploy.observe.recording import Recording, add, writing
+from mixnet.deploy.observe.samples import read_recording
+from mixnet.deploy.people import NAMES, SILENT, enroll, go_on, meet, open_people
+from mixnet.deploy.supervisor import open_crew
 from tests.browser import LIMIT, Person, browser, needs_browser, play
 from tests.deploy.observe.acted import HEADING, act
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.observe.recording import Recording, add, writing
-from deploy.observe.samples import BadRecording, Sample, read_recording, write_line
+from mixnet.deploy.observe.recording import Recording, add, writing
+from mixnet.deploy.observe.samples import BadRecording, Sample, read_recording, write_line
 from mixnet.errors import LocalError
 from tests.deploy.observe.acted import HEADING, act
 

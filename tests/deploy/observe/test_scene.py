@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from deploy.observe import entropy
-from deploy.observe.messages import Figures, Layout, Tick
-from deploy.observe.samples import ClientSample, NodeSample, Sample, read_recording, write_line
-from deploy.observe.scene import LONG, Scene, band, median
-from deploy.observe.window import Window
+from mixnet.deploy.observe import entropy
+from mixnet.deploy.observe.messages import Figures, Layout, Tick
+from mixnet.deploy.observe.samples import ClientSample, NodeSample, Sample, read_recording, write_line
+from mixnet.deploy.observe.scene import LONG, Scene, band, median
+from mixnet.deploy.observe.window import Window
 from tests.deploy.observe.acted import HEADING, TICK, act
 
 

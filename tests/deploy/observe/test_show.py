@@ -2,8 +2,8 @@
 
 import trio
 
-from deploy.observe.messages import End, Layout, Tick
-from deploy.observe.page import BEHIND, Show
+from mixnet.deploy.observe.messages import End, Layout, Tick
+from mixnet.deploy.observe.page import BEHIND, Show
 from tests.deploy.observe.acted import HEADING, act
 
 

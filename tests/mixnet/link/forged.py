@@ -2,7 +2,7 @@
 
 from OpenSSL import SSL
 
-from benchmarks.processes.load.forger import ALERT, CCS, DATA, HANDSHAKE, KEY_UPDATE, Forger
+from mixnet.benchmarks.processes.load.forger import ALERT, CCS, DATA, HANDSHAKE, KEY_UPDATE, Forger
 from mixnet.link.tls import CIPHER
 from tests.mixnet.link.ends import given_to, raw_context, raw_session, step, taken
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from trio.testing import MockClock
 
-from benchmarks.simulation import virtual
+from mixnet.benchmarks.simulation import virtual
 from mixnet.clock import VirtualClock
 from mixnet.pki.agreed_clock import ALONE, AgreedClock
 from mixnet.pki.errors import ClockWrong

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.cost.scaling.line import STRAIGHT, fit
+from mixnet.benchmarks.cost.scaling.line import STRAIGHT, fit
 
 PLACES = [10, 50, 100, 250, 500, 1000]
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from benchmarks.base.figures import Verdict, flat
-from benchmarks.base.size import Size
-from benchmarks.cost.scaling.node import LEAKING, NODE, PACKETS, SLOWING, NodeLook, finding
-from benchmarks.processes.load.altered_nodes import LEAK, LeakingEngine, SlowingEngine
-from benchmarks.processes.load.altered_nodes import SLOWING as EVERY
-from benchmarks.report.plots import save
+from mixnet.benchmarks.base.figures import Verdict, flat
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cost.scaling.node import LEAKING, NODE, PACKETS, SLOWING, NodeLook, finding
+from mixnet.benchmarks.processes.load.altered_nodes import LEAK, LeakingEngine, SlowingEngine
+from mixnet.benchmarks.processes.load.altered_nodes import SLOWING as EVERY
+from mixnet.benchmarks.report.plots import save
 from mixnet.crypto import SphinxSecret
 from mixnet.sphinx import Command, Hop, Kind, SphinxEngine
 
@@ -63,7 +63,7 @@ def test_the_altered_engines_peel_as_the_real_one_and_do_what_they_say(monkeypat
     secret = SphinxSecret.generate()
     made = packet(secret)
     hashed = []
-    monkeypatch.setattr("benchmarks.processes.load.altered_nodes.keyed_hash", lambda *_: hashed.append(1))
+    monkeypatch.setattr("mixnet.benchmarks.processes.load.altered_nodes.keyed_hash", lambda *_: hashed.append(1))
     leaking, slowing = LeakingEngine(), SlowingEngine()
     for engine in (leaking, slowing):
         assert engine.peel_untrusted(secret, made) == SphinxEngine().peel_untrusted(secret, made)

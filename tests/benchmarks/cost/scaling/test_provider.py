@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.base.figures import Verdict, flat
-from benchmarks.base.size import Size
-from benchmarks.cost.scaling.line import fit
-from benchmarks.cost.scaling.provider import LEVELS, ProviderSteps, Step, _finding
-from benchmarks.processes.load.altered_nodes import HOARD
-from benchmarks.processes.load.syncs import Counts
+from mixnet.benchmarks.base.figures import Verdict, flat
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cost.scaling.line import fit
+from mixnet.benchmarks.cost.scaling.provider import LEVELS, ProviderSteps, Step, _finding
+from mixnet.benchmarks.processes.load.altered_nodes import HOARD
+from mixnet.benchmarks.processes.load.syncs import Counts
 
 KB = 1000
 CLIENTS = LEVELS[Size.STANDARD]

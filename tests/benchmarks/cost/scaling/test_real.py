@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.base.figures import Role, flat
-from benchmarks.base.size import Size
-from benchmarks.cost.scaling import provider
-from benchmarks.processes.load.testbed import open_testbed
-from deploy.processes import alive
+from mixnet.benchmarks.base.figures import Role, flat
+from mixnet.benchmarks.base.size import Size
+from mixnet.benchmarks.cost.scaling import provider
+from mixnet.benchmarks.processes.load.testbed import open_testbed
+from mixnet.deploy.processes import alive
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 import trio
 
-from benchmarks.processes.load.hostile import MODES, Attacker
+from mixnet.benchmarks.processes.load.hostile import MODES, Attacker
 from mixnet.crypto import SigningKey
 from mixnet.link import Frame, FrameKind, LinkEvent, Role, serve_links
 from mixnet.network import TCP, Address

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from benchmarks.processes.load.ledger import PacketLedger
-from benchmarks.processes.load.packets import Stock
+from mixnet.benchmarks.processes.load.ledger import PacketLedger
+from mixnet.benchmarks.processes.load.packets import Stock
 from mixnet.link import Frame
 
 

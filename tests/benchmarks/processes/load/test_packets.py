@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.processes.load.altered_nodes import LATE, ClearEngine, HeavierEngine
-from benchmarks.processes.load.packets import WHOLE_EVERY, Stock, Way, even, mark_untrusted
+from mixnet.benchmarks.processes.load.altered_nodes import LATE, ClearEngine, HeavierEngine
+from mixnet.benchmarks.processes.load.packets import WHOLE_EVERY, Stock, Way, even, mark_untrusted
 from mixnet.crypto import SphinxSecret
 from mixnet.errors import RemoteError
 from mixnet.link import Frame
@@ -107,7 +107,7 @@ def test_a_node_without_cryptography_reads_where_it_goes():
 def test_a_heavier_node_does_two_multiplications_more_and_is_late(monkeypatch):
     done = []
     monkeypatch.setattr(
-        "benchmarks.processes.load.altered_nodes.x25519", lambda scalar, point: done.append((scalar, point))
+        "mixnet.benchmarks.processes.load.altered_nodes.x25519", lambda scalar, point: done.append((scalar, point))
     )
     secret = SphinxSecret.generate()
     stock = Stock()

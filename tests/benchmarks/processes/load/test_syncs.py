@@ -6,7 +6,7 @@ import sys
 SCRIPT = """
 import os, sys
 from pathlib import Path
-from benchmarks.processes.load import syncs
+from mixnet.benchmarks.processes.load import syncs
 from mixnode.mailboxes import Limits, Load, Mailboxes, Open, StorePacket, StoredPacket
 folder = Path(sys.argv[1])
 syncs.count(folder / syncs.COUNTS)

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from benchmarks.cli.app import app
-from benchmarks.processes.observer.observe import RecordingOptions
-from benchmarks.processes.observer.tapped import tap_of
-from benchmarks.simulation.trace import read
-from deploy.folders import CONFIG
-from deploy.plan import LocalPlan
-from deploy.provision import provision
+from mixnet.benchmarks.cli.app import app
+from mixnet.benchmarks.processes.observer.observe import RecordingOptions
+from mixnet.benchmarks.processes.observer.tapped import tap_of
+from mixnet.benchmarks.simulation.trace import read
+from mixnet.deploy.folders import CONFIG
+from mixnet.deploy.plan import LocalPlan
+from mixnet.deploy.provision import provision
 from mixnet.errors import LocalError
 from mixnet.explain import USER_ERROR, exit_status
 from tests.benchmarks.simulation import traces

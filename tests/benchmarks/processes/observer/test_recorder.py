@@ -3,8 +3,8 @@
 import io
 import random
 
-from benchmarks.processes.observer.recorder import SLACK, Recorder
-from benchmarks.simulation.trace import read
+from mixnet.benchmarks.processes.observer.recorder import SLACK, Recorder
+from mixnet.benchmarks.simulation.trace import read
 
 
 def test_rows_that_come_late_stand_in_their_place(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.processes.observer.segments import SNAP, Segment, parse_untrusted, program
+from mixnet.benchmarks.processes.observer.segments import SNAP, Segment, parse_untrusted, program
 
 
 def packet(src="127.0.9.1", dst="127.0.9.2", size=3118, *, protocol=6, ip_options=0, tcp_options=12, version=4):

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import trio
 
-from benchmarks.processes.observer import sniffer
-from benchmarks.processes.observer.recorder import Recorder
-from benchmarks.processes.observer.sniffer import NoRawSockets, open_sniffer
-from benchmarks.simulation.trace import read
+from mixnet.benchmarks.processes.observer import sniffer
+from mixnet.benchmarks.processes.observer.recorder import Recorder
+from mixnet.benchmarks.processes.observer.sniffer import NoRawSockets, open_sniffer
+from mixnet.benchmarks.simulation.trace import read
 from tests.benchmarks.simulation import traces
 
 SUBNET = "127.0.251"

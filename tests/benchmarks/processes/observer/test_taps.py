@@ -4,9 +4,9 @@ import io
 
 import trio
 
-from benchmarks.processes.observer.recorder import Recorder
-from benchmarks.processes.observer.taps import Tap, serve_tap
-from benchmarks.simulation.trace import TraceRow
+from mixnet.benchmarks.processes.observer.recorder import Recorder
+from mixnet.benchmarks.processes.observer.taps import Tap, serve_tap
+from mixnet.benchmarks.simulation.trace import TraceRow
 from mixnet.network import TCP, Address
 
 FRONT, BEHIND, CALLER = "127.0.253.1", "127.64.253.1", "127.0.253.9"
