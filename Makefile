@@ -10,6 +10,8 @@ CODE := mixnet mixnode
 ASYNC := --disable ASYNC9,ASYNC114,ASYNC128
 # Tests start hundreds of processes: each would compile all of its modules again.
 unexport PYTHONDONTWRITEBYTECODE
+# What people use, but for measuring: `make demo` brings it, so that the next command just works.
+PEOPLE := codes,tui,ui,notify,voice,pictures
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 .PHONY: help extras demo test long mutants lint types coroutines bench soak fortnight architecture oracle browser bus screenshots clean
@@ -25,7 +27,7 @@ help:
 	@echo "make fortnight  two weeks of ten people in virtual time, with crashes and outages; up to an hour"
 	@echo "make architecture  draw the rooms in docs/architecture.md anew, from the imports"
 	@echo "make screenshots  take the pictures of the pages in docs/pictures anew: ONLY=observe"
-	@echo "make extras  install what some commands need beside: measuring, codes, chat, pages, voice messages, pictures"
+	@echo "make extras  install what measuring needs, too"
 	@echo "make clean   remove what these commands made"
 
 demo: $(VENV)/.installed
@@ -100,25 +102,20 @@ $(BIN)/python:
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@echo "installing the mixnet into $(VENV)"
-	@$(PIP) install --prefer-binary --editable '.[ui]'
+	@$(PIP) install --prefer-binary --editable '.[$(PEOPLE)]'
 	@touch $@
+
+extras: $(VENV)/.installed-bench
 
 $(VENV)/.installed-bench: pyproject.toml | $(BIN)/python
 	@echo "installing the mixnet and what it measures with into $(VENV)"
-	@$(PIP) install --prefer-binary --editable '.[bench]'
+	@$(PIP) install --prefer-binary --editable '.[bench,$(PEOPLE)]'
 	@touch $@ $(VENV)/.installed
-
-extras: $(VENV)/.installed-extras
-
-$(VENV)/.installed-extras: pyproject.toml | $(BIN)/python
-	@echo "installing the mixnet with all of its extras into $(VENV)"
-	@$(PIP) install --prefer-binary --editable '.[bench,codes,tui,ui,notify,voice,pictures]'
-	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench
 
 $(VENV)/.installed-test: pyproject.toml | $(BIN)/python
 	@echo "installing the mixnet and the tools of its tests into $(VENV)"
-	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle,codes,tui,ui,notify,voice,pictures]'
-	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench $(VENV)/.installed-extras
+	@$(PIP) install --prefer-binary --editable '.[test,bench,oracle,$(PEOPLE)]'
+	@touch $@ $(VENV)/.installed $(VENV)/.installed-bench
 
 $(VENV)/.installed-mutants: pyproject.toml | $(VENV)/.installed-test
 	@echo "installing what changes the code into $(VENV)"

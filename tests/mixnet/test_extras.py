@@ -26,6 +26,8 @@ def test_the_command_of_each_extra_installs_it(extra, monkeypatch, tmp_path):
 
 
 def test_the_target_of_the_makefile_installs_all_of_them():
-    found = re.search(r"^extras: .*?\.\[([a-z,]+)\]", MAKEFILE, re.MULTILINE | re.DOTALL)
-    assert found is not None and sorted(found[1].split(",")) == FOR_USERS
+    people = re.search(r"^PEOPLE := ([a-z,]+)$", MAKEFILE, re.MULTILINE)
+    found = re.search(r"^extras: .*?\.\[([a-z,]+)\$\(PEOPLE\)\]", MAKEFILE, re.MULTILINE | re.DOTALL)
+    assert people is not None and found is not None
+    assert sorted((found[1] + people[1]).split(",")) == FOR_USERS
     assert "make extras" in MAKEFILE
