@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-_HINT = re.compile(r"`mixnet [^`]*`")
+_HINT = re.compile(r"`mixnet (?:'[^']*'|\"[^\"]*\"|[^`'\"])*`")  # what is quoted may be a name with anything in it
 _PROFILE = re.compile(r" PROFILE\b")
 WITHOUT = (  # the commands that take no --dir, by how they begin
     "demo",
@@ -74,6 +74,9 @@ def takes_network(words: Sequence[str]) -> bool:
 
 
 def _with(hint: str, named: str) -> str:
-    words = hint.split()
+    try:
+        words = shlex.split(hint)  # a name is one word, whatever it is made of
+    except ValueError:
+        words = hint.split()
     known = "--dir" in words or any(one in ("--help", "-h") for one in words) or not takes_network(words[1:])
     return hint if known else f"{hint} --dir {shlex.quote(named)}"

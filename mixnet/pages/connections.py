@@ -24,6 +24,7 @@ from starlette.types import ASGIApp
 
 MOST = 64
 IDLE = 5.0  # seconds without a request after which a connection is closed
+REFUSING = 0.1  # seconds that a connection of somebody else's has to take its refusal
 _TABLE = Path("/proc/net/tcp")
 _REFUSAL = b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
@@ -73,9 +74,11 @@ async def serving(app: ASGIApp, listening: socket.socket) -> AsyncIterator[None]
 
 
 async def _refuse(stream: trio.SocketStream) -> None:
-    with trio.move_on_after(IDLE):
-        await stream.receive_some(1 << 16)
+    """Say no without waiting for a word: whoever is silent would have a place among the connections for so long."""
+    with trio.move_on_after(REFUSING):
         await stream.send_all(_REFUSAL)
+        await stream.send_eof()
+        await stream.receive_some(1 << 16)  # else what it has sent makes the system take the refusal back
 
 
 def _is_ours(connection: trio.socket.SocketType) -> bool:

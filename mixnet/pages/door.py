@@ -27,6 +27,7 @@ AT_ONCE = 48  # requests, those for events among them
 BODY_LIMIT = 1 << 16  # bytes of a request, where the page gives no other limit
 MOST_BROWSERS = 32  # that are let in, and links that are open; the oldest goes first
 _SECRET = 32  # bytes
+_DIGITS = 20  # of a length
 
 HEADERS: Mapping[str, str] = {
     "content-security-policy": (
@@ -123,14 +124,16 @@ class Door:
 
     def _wrong(self, head: _Head) -> PlainTextResponse | None:
         """Refuse a change that doesn't say that this page asks for it, and bodies of unknown or great length."""
+        sizes = head.every("content-length")
+        if head.every("transfer-encoding"):  # which counts for more than a length does
+            return _refusal(411, "say how long the request is")
         if head.method in _READING:
             return None
         if not head.every("origin"):
             return _refusal(403, "another page may not ask here")
-        sizes = head.every("content-length")
         if len(sizes) != 1 or not (sizes[0].isascii() and sizes[0].isdigit()):
             return _refusal(411, "say how long the request is")
-        if int(sizes[0][:20]) > self._limits.get(head.path, BODY_LIMIT):
+        if len(sizes[0]) > _DIGITS or int(sizes[0]) > self._limits.get(head.path, BODY_LIMIT):
             return _refusal(413, "that is too long")
         return None
 
@@ -173,7 +176,10 @@ class _Head:
 
     def asked(self, name: str) -> str:
         """The one value of a parameter; empty if there is none, or more than one."""
-        values = parse_qs(self._query.decode("latin-1"), max_num_fields=8).get(name, [])
+        try:
+            values = parse_qs(self._query.decode("latin-1"), max_num_fields=8).get(name, [])
+        except ValueError:  # too many
+            return ""
         return values[0] if len(values) == 1 else ""
 
 

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -114,3 +115,14 @@ def _bare(node: ast.AST) -> list[str]:
         if not (isinstance(inner, ast.Call) and _called(inner) in ("here", "completed", "command")):
             found += _bare(inner)
     return found
+
+
+@pytest.mark.parametrize(
+    "name", ["x --dir /theirs", "x -h", "a`b", "`mixnet down`", "o'brien", "; rm -rf ~", "$(id) PROFILE"]
+)
+def test_a_name_that_looks_like_a_part_of_a_command_changes_nothing_of_it(name):
+    """A contact chose it. What the user types names his network, the profile, and this contact as one word."""
+    text = f"see `mixnet contacts PROFILE --delete {shlex.quote(name)}`, please"
+    told = hints.here(text, Path("/ours"), "alice")
+    command = told.removeprefix("see `").removesuffix("`, please")
+    assert shlex.split(command) == ["mixnet", "contacts", "alice", "--delete", name, "--dir", "/ours"]

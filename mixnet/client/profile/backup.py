@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -64,6 +65,10 @@ class NoRoom(LocalError):
     """The disk is full: nothing was written."""
 
     exit_status = 1
+
+
+class NoPlainFile(LocalError):
+    """A file of this folder is a link or a device: copy the folder again, with the files themselves."""
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -189,7 +194,7 @@ def take_over(
 ) -> Restored:
     """Make a profile of a plain copy of another one's folder, which stays as it is; `passphrase` opens and locks it.
 
-    AlreadyRunning, ProfileExists, WrongPassphrase, BrokenProfile, NoRoom, OSError.
+    AlreadyRunning, ProfileExists, WrongPassphrase, BrokenProfile, NoPlainFile, NoRoom, OSError.
     """
     profile = load(folder)
     with ExitStack() as stack, _room():
@@ -202,15 +207,15 @@ def take_over(
         target = directory(profile.name)
         scratch = stack.enter_context(whole_folder(target))
         for name in (paths.SETTINGS, paths.BOOTSTRAP, paths.KEY, paths.STORE, f"{paths.STORE}-wal"):
-            if (folder / name).exists():
-                shutil.copyfile(folder / name, scratch / name)
+            if os.path.lexists(folder / name):
+                _copy(folder / name, scratch / name)
         open_store(replace(profile, directory=scratch), passphrase, tell).close()  # says what is wrong with it
         key = store_key(scratch, profile.lock, passphrase)
         (scratch / paths.KEY).unlink()
         came = _downloads(profile)
         for path in came:
             place = _place(scratch, f"{paths.DOWNLOADS}/{path.relative_to(profile.file(paths.DOWNLOADS))}")
-            shutil.copyfile(path, place)
+            _copy(path, place)
         kept = _settle(scratch, key, made, passphrase, tell)
         stack.close()
         return Restored(load(target), made, kept, len(came))
@@ -256,6 +261,10 @@ def _manifest(reader: SealedReader) -> _Manifest:
         raise DamagedBackup from None
     if tuple(one.name for one in manifest.files[: len(_FIXED)]) != _FIXED:
         raise DamagedBackup
+    names = [one.name for one in manifest.files]
+    folders = {name[:at] for name in names for at, letter in enumerate(name) if letter == "/"}
+    if len(set(names)) < len(names) or not folders.isdisjoint(names):
+        raise DamagedBackup
     return manifest
 
 
@@ -274,8 +283,19 @@ def _place(folder: Path, name: str) -> Path:
 def _downloads(profile: Profile) -> list[Path]:
     """The files that came, whole; hidden ones are still coming."""
     root = profile.file(paths.DOWNLOADS)
+    if root.is_symlink():  # whatever is there did not come
+        return []
     found = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file, and nothing that a link or a device stands for: the folder may have been made by anybody."""
+    if not stat.S_ISREG(source.lstat().st_mode):
+        raise NoPlainFile(f"{source} is no plain file: copy the folder again, with the files themselves")
+    opened = os.open(source, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
+    with os.fdopen(opened, "rb") as file, target.open("xb") as out:
+        shutil.copyfileobj(file, out, _CHUNK)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ Promises: two daemons never run on one profile, even if one was killed: the kern
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -38,6 +39,10 @@ def holder(path: Path) -> int | None:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno == errno.EROFS:  # no daemon can run there
+            return None
+        raise
     try:
         if _try(descriptor):
             return None

@@ -29,11 +29,20 @@ from mixnet.deploy.observe.messages import (
     NodeShape,
     Tick,
 )
-from mixnet.deploy.observe.samples import ClientSample, Heading, NodeSample, Rules, Sample
+from mixnet.deploy.observe.samples import (
+    MOST_CLIENTS,
+    MOST_LINKS,
+    ClientSample,
+    Heading,
+    NodeSample,
+    Rules,
+    Sample,
+)
 from mixnet.deploy.observe.window import Window
 
 MINUTE, MOMENT, LONG = 60.0, 10.0, 300.0  # seconds over which figures are taken
 ESTIMATES = 5.0  # seconds between two estimates of the entropy
+MOST_ENDS = 512  # clients that are shown, beside some of ours
 PAST = 40.0  # seconds of ticks that a page is given when it opens
 AUTHORITY, MIX, PROVIDER = "authority", "mix", "provider"
 BANDS = {"message": "messages", "acknowledgement": "answers", "question": "asked", "request": "asked", "loop": "loops"}
@@ -85,12 +94,9 @@ class Scene:
         self._rules = sample.rules or self._rules
         lines = self._look_at_clients(sample)
         self._look_at_nodes(sample)
-        flows = Counter({(source, target): count for source, target, count in sample.flows})
+        flows = self._shown(sample)
         self._moment.add(sample.at, flows)
         self._minute.add(sample.at, flows)
-        self._links += sorted(flows.keys() - set(self._links))
-        ends = {end for link in flows for end in link if end not in self._nodes}
-        self._clients += sorted((ends | self._own.keys()) - set(self._clients))
         shape = self._layout()
         if shape != self._shape:
             self._shape = shape
@@ -108,6 +114,25 @@ class Scene:
             self._figures = self._summary(sample.at)
             yield self._figures
 
+    def _shown(self, sample: Sample) -> Counter[Link]:
+        """The frames of links, in as far as there is room for these and for who is at their ends."""
+        links, clients = set(self._links), set(self._clients)
+        flows = Counter[Link]()
+        for name in sorted(self._own.keys() - clients):
+            self._clients.append(name)
+        clients.update(self._own)
+        for source, target, count in sorted(sample.flows):
+            strangers = {source, target} - self._nodes.keys() - clients
+            if (source, target) not in links:
+                if len(links) >= MOST_LINKS or len(clients) + len(strangers) > MOST_ENDS:
+                    continue
+                links.add((source, target))
+                self._links.append((source, target))
+                self._clients += sorted(strangers)
+                clients |= strangers
+            flows[source, target] = count
+        return flows
+
     def opening(self) -> Layout:
         """What a page that opens now has to know."""
         return msgspec.structs.replace(self._shape or self._layout(), past=list(self._ticks))
@@ -123,6 +148,8 @@ class Scene:
         loops: Counter[tuple[str, int]] = Counter()
         for name, now in sample.clients.items():
             before = self._own.get(name)
+            if before is None and len(self._own) >= MOST_CLIENTS:
+                continue
             if now.up and before is not None and before.up:
                 told[name] = band(before.frames, now.frames)
             if now.took:
@@ -193,7 +220,13 @@ class Scene:
         for name, node in self._nodes.items():
             if node.up and node.layer is not None and self._heading.nodes[name] == MIX:
                 layers.setdefault(node.layer, []).append(name)
-        if self._rules is None or not entering or sorted(layers) != list(range(1, len(layers) + 1)) or not layers:
+        if (
+            self._rules is None
+            or not entering
+            or self._minute.span <= 0
+            or sorted(layers) != list(range(1, len(layers) + 1))
+            or not layers
+        ):
             return None
         rates = {name: count / self._minute.span for name, count in sorted(entering.items())}
         return Pools(rates, tuple(tuple(layers[layer]) for layer in sorted(layers)), self._rules.mean_delay)

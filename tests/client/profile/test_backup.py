@@ -42,7 +42,8 @@ def alice(tmp_path):
     store = open_store(made)
     with store.transaction():
         store.run(
-            "INSERT INTO contacts (name, identity, state, added_at) VALUES ('bob', ?, 'verified', 5.0)", bytes(32)
+            "INSERT INTO contacts (name, identity, state, added_at) VALUES ('bob of long ago', ?, 'verified', 5.0)",
+            bytes(32),
         )
         for used in (None, bytes(8)):
             store.run(
@@ -105,7 +106,7 @@ def test_a_restored_profile_is_the_one_of_the_backup_and_knows_that_it_is_a_copy
 def test_nothing_of_the_profile_is_in_clear_in_the_file(alice, tmp_path):
     back_up(alice, tmp_path / "one", SECRET, downloads=True)
     raw = (tmp_path / "one").read_bytes()
-    for word in (b"alice", b"bob", b"letter", b"SQLite", alice.file(paths.KEY).read_bytes()):
+    for word in (b"alice", b"bob of long ago", b"letter", b"SQLite", alice.file(paths.KEY).read_bytes()):
         assert word not in raw
     back_up(alice, tmp_path / "two", SECRET, downloads=True)
     assert (tmp_path / "two").read_bytes()[100:200] != raw[100:200], "each file has a key of its own"
@@ -243,14 +244,28 @@ def test_no_changed_byte_gets_through(alice, tmp_path, data):
     _is_refused(tmp_path, "")
 
 
-@pytest.mark.parametrize("name", ["../escaped", "downloads/../../escaped", "/etc/escaped", "downloads/", "key", ""])
-def test_a_backup_writes_nowhere_but_into_the_new_profile(alice, tmp_path, monkeypatch, name):
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(["../escaped"], ["downloads/../../escaped"], ["/etc/escaped"], ["downloads/"], ["key"], [""]),
+        *(
+            ["store.db"],
+            ["downloads/x", "downloads/x"],
+            ["downloads/x", "downloads/x/y"],
+            ["downloads/x/y", "downloads/x"],
+        ),
+    ],
+    ids=" ".join,
+)
+def test_a_backup_writes_nowhere_but_into_the_new_profile(alice, tmp_path, monkeypatch, names):
     """Whoever makes somebody use a backup of his, with its passphrase, writes no file elsewhere."""
     whole = backup._Manifest
 
     def lying(*args):
         made = whole(*args)
-        return whole(made.name, made.made, made.lock, made.key, [*made.files, backup._File(name, 0)])
+        return whole(
+            made.name, made.made, made.lock, made.key, [*made.files, *(backup._File(name, 0) for name in names)]
+        )
 
     with monkeypatch.context() as patch:
         patch.setattr(backup, "_Manifest", lying)
@@ -288,6 +303,45 @@ def test_a_copied_folder_is_taken_over_and_left_alone(tmp_path, words):
     assert {path: path.read_bytes() for path in (tmp_path / "copy").rglob("*") if path.is_file()} == there
     with lock.hold(tmp_path / "copy" / paths.LOCK), pytest.raises(lock.AlreadyRunning):
         backup.take_over(tmp_path / "copy", lambda name: tmp_path / f"{name}3", passphrase=words)
+
+
+@pytest.mark.parametrize("name", [paths.STORE, f"{paths.STORE}-wal", paths.KEY])
+@pytest.mark.parametrize("odd", ["link", "pipe", "folder"])
+def test_of_a_copied_folder_nothing_is_read_but_its_own_files(alice, tmp_path, name, odd):
+    copy = tmp_path / "copy"
+    shutil.copytree(alice.directory, copy)
+    (copy / name).unlink(missing_ok=True)
+    if odd == "link":
+        (tmp_path / "theirs").write_bytes(bytes(64))
+        (copy / name).symlink_to(tmp_path / "theirs")
+    else:
+        (os.mkfifo if odd == "pipe" else os.mkdir)(copy / name)
+    with pytest.raises(backup.NoPlainFile, match="no plain file"):
+        backup.take_over(copy, lambda name: tmp_path / f"{name}2")
+    assert not (tmp_path / "alice2").exists()
+
+
+def test_a_link_in_the_place_of_downloads_brings_no_file_of_elsewhere(alice, tmp_path):
+    copy, private = tmp_path / "copy", tmp_path / "private"
+    private.mkdir()
+    (private / "diary").write_bytes(b"private")
+    shutil.copytree(alice.directory, copy)
+    shutil.rmtree(copy / paths.DOWNLOADS)
+    (copy / paths.DOWNLOADS).symlink_to(private)
+    done = backup.take_over(copy, lambda name: tmp_path / f"{name}2")
+    assert (done.downloads, list(done.profile.downloads.iterdir())) == (0, [])
+
+
+def test_a_copy_on_a_disk_that_can_only_be_read_is_taken_over(alice, tmp_path, monkeypatch):
+    opened = os.open
+
+    def read_only(path, flags, *more, **named):
+        if flags & os.O_RDWR and str(path).startswith(str(alice.directory)):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        return opened(path, flags, *more, **named)
+
+    monkeypatch.setattr(lock.os, "open", read_only)
+    assert backup.take_over(alice.directory, lambda name: tmp_path / f"{name}2").contents.contacts == 1
 
 
 def _place(folder):

@@ -6,10 +6,18 @@ import pytest
 
 from mixnet.deploy.observe import entropy
 from mixnet.deploy.observe.messages import Figures, Layout, Tick
-from mixnet.deploy.observe.samples import ClientSample, NodeSample, Sample, read_recording, write_line
-from mixnet.deploy.observe.scene import LONG, Scene, band, median
+from mixnet.deploy.observe.samples import (
+    MOST_CLIENTS,
+    MOST_LINKS,
+    ClientSample,
+    NodeSample,
+    Sample,
+    read_recording,
+    write_line,
+)
+from mixnet.deploy.observe.scene import LONG, MOST_ENDS, Scene, band, median
 from mixnet.deploy.observe.window import Window
-from tests.deploy.observe.acted import HEADING, TICK, act
+from tests.deploy.observe.acted import HEADING, LAYERS, NODES, RULES, TICK, act
 
 
 @pytest.fixture(autouse=True)
@@ -154,3 +162,31 @@ def test_medians():
     assert median([], 0.1) is median([0, 0], 0.1) is None
     assert median([0, 4, 0, 4], 0.1) == pytest.approx(0.2)
     assert median([1], 0.1) == pytest.approx(0.05)
+
+
+def test_a_recording_of_endless_names_or_of_one_moment_is_shown_as_far_as_there_is_room():
+    """Anybody's file may be played: each sample within its limits, and all of them with other names."""
+    many = [
+        Sample(
+            float(at),
+            [(f"{at}.{number}", "provider-1", 1) for number in range(1000)],
+            {f"own {at}.{number}": ClientSample(up=True) for number in range(50)},
+            {name: NodeSample(up=True, layer=LAYERS.get(name)) for name in NODES},
+            RULES,
+        )
+        for at in (0, 0, 0, 1)
+    ]
+    scene = Scene(HEADING)
+    assert last(told(many, scene), Figures).at == 1
+    layout = scene.opening()
+    assert MOST_ENDS <= len(layout.clients) <= MOST_ENDS + MOST_CLIENTS == MOST_ENDS + len(scene._own)
+    assert {end for link in layout.links for end in link} <= {*layout.clients, *NODES}
+    scene, names = Scene(HEADING), layout.clients[:100]
+    told(
+        [
+            Sample(at, [(one, other, 1) for one in half for other in names])
+            for at, half in ((0.0, names[:50]), (0.0, names[50:]))
+        ],
+        scene,
+    )
+    assert len(scene.opening().links) == MOST_LINKS

@@ -211,3 +211,23 @@ async def test_a_web_socket_is_closed():
     await asked.door({"type": "websocket", "path": "/", "headers": []}, lambda: None, send)
     assert [one["type"] for one in sent] == ["websocket.close"]
     assert asked.reached == []
+
+
+async def test_a_body_of_a_length_that_nobody_knows_is_refused_at_every_method():
+    """One that comes in pieces counts for more than the length beside it, which alone is looked at."""
+    asked = Asked()
+    _, headers, _ = await asked.ask("/enter", query=asked.door.link().partition("?")[2])
+    cookie = headers["set-cookie"].partition(";")[0]
+    for method in ("GET", "HEAD", "POST", "PUT"):
+        assert (await asked.ask(method=method, cookie=cookie, transfer_encoding="chunked"))[0] == 411
+    for length in (str(BODY_LIMIT + 1), f"{BODY_LIMIT + 1:024}", "9" * 400):
+        assert (await asked.ask(method="POST", cookie=cookie, content_length=length))[0] == 413
+    assert asked.reached == []
+
+
+async def test_whatever_the_entrance_is_asked_the_answer_is_a_refusal_with_the_headers():
+    asked = Asked()
+    for query in ("&".join(f"token={number}" for number in range(9)), "token=%ff%00", "&" * 99, ";", "token"):
+        status, headers, _ = await asked.ask("/enter", query=query)
+        assert status == 403
+        assert HEADERS.items() <= headers.items()
