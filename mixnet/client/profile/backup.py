@@ -212,7 +212,7 @@ def take_over(
         open_store(replace(profile, directory=scratch), passphrase, tell).close()  # says what is wrong with it
         key = store_key(scratch, profile.lock, passphrase)
         (scratch / paths.KEY).unlink()
-        came = _downloads(profile)
+        came = [] if profile.file(paths.DOWNLOADS).is_symlink() else _downloads(profile)
         for path in came:
             place = _place(scratch, f"{paths.DOWNLOADS}/{path.relative_to(profile.file(paths.DOWNLOADS))}")
             _copy(path, place)
@@ -283,8 +283,6 @@ def _place(folder: Path, name: str) -> Path:
 def _downloads(profile: Profile) -> list[Path]:
     """The files that came, whole; hidden ones are still coming."""
     root = profile.file(paths.DOWNLOADS)
-    if root.is_symlink():  # whatever is there did not come
-        return []
     found = [path for path in root.rglob("*") if path.is_file() and not path.is_symlink()]
     return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts))
 

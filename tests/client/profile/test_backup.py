@@ -330,6 +330,9 @@ def test_a_link_in_the_place_of_downloads_brings_no_file_of_elsewhere(alice, tmp
     (copy / paths.DOWNLOADS).symlink_to(private)
     done = backup.take_over(copy, lambda name: tmp_path / f"{name}2")
     assert (done.downloads, list(done.profile.downloads.iterdir())) == (0, [])
+    shutil.rmtree(alice.directory / paths.DOWNLOADS)
+    (alice.directory / paths.DOWNLOADS).symlink_to(private)
+    assert back_up(alice, tmp_path / "file", SECRET, downloads=True).downloads == 1, "the user's own link is his choice"
 
 
 def test_a_copy_on_a_disk_that_can_only_be_read_is_taken_over(alice, tmp_path, monkeypatch):
