@@ -66,7 +66,7 @@ def test_every_column_of_a_clients_store_is_in_one_row() -> None:
     store = Store.open(":memory:", SymmetricKey.generate())
     found = columns_of(store.all)
     assert len(found) > 90
-    exactly_once(found, columns_named(Role.CLIENT), "mixnet.client.py")
+    exactly_once(found, columns_named(Role.CLIENT), "client.py")
 
 
 def test_a_new_table_would_be_missed() -> None:
@@ -75,7 +75,7 @@ def test_a_new_table_would_be_missed() -> None:
     store.run("CREATE TABLE spies (name TEXT)")
     store.run("ALTER TABLE contacts ADD COLUMN shoe_size REAL")
     with pytest.raises(AssertionError, match=r"shoe_size.*spies.*say in mixnet/inventory/client.py"):
-        exactly_once(columns_of(store.all), columns_named(Role.CLIENT), "mixnet.client.py")
+        exactly_once(columns_of(store.all), columns_named(Role.CLIENT), "client.py")
 
 
 def test_every_column_of_a_providers_database_is_in_one_row(tmp_path) -> None:
@@ -201,7 +201,7 @@ def test_every_setting_is_in_one_row(lived) -> None:
     assert len(lived.settings) >= 5
     for name in lived.settings:
         found = [place for place in places if place.has(name)]
-        assert len(found) == 1, f"the setting {name!r} is not in one row: {ADD.format('mixnet.client.py')}"
+        assert len(found) == 1, f"the setting {name!r} is not in one row: {ADD.format('client.py')}"
 
 
 @pytest.mark.parametrize("home", [*NODES, PEOPLE[0]])

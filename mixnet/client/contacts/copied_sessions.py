@@ -71,7 +71,7 @@ class CopiedSessions:
         _, pause = self._due[session]
         self._due[session] = now + pause, min(2 * pause, LONGEST)
         copy = copies.copy_of(core.store)
-        wanted = RenewalRequest(0.0 if copy is None else copy.made, self._invitation(conversation, now))
+        wanted = RenewalRequest(0 if copy is None else int(copy.made), self._invitation(conversation, now))
         raw = wanted.seal(conversation.outgoing, os.urandom(_RANDOM))
         return OutgoingFragment(
             destination=conversation.destination, wants_surb=False, key=(session, -1), content=RequestToSend(raw)

@@ -29,7 +29,7 @@ from mixnet.sphinx import GEOMETRY
 
 _RANDOM = 32
 _INVITATION_LIMIT = 2048  # bytes
-_Time = Annotated[float, msgspec.Meta(ge=0, le=1e11)]  # what any clock can show
+_Time = Annotated[int, msgspec.Meta(ge=0, le=10**11)]  # what any clock can show
 
 
 class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -39,12 +39,12 @@ class _Content(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fiel
 
 @dataclass(frozen=True, slots=True)
 class RenewalRequest:
-    """`made` is when the backup was made (seconds since the Unix epoch), `invitation` a packed one.
+    """`made` is when the backup was made (whole seconds since the Unix epoch), `invitation` a packed one.
 
     It is empty between a user's own devices, whose sessions are not renewed.
     """
 
-    made: float
+    made: int
     invitation: bytes
 
     def seal(self, channel: ChannelKey, random: bytes) -> bytes:

@@ -116,8 +116,11 @@ class ArchiveOps:
         deleted = self._delete(f"{past} {TIME} < ? - {period}", (now, now))
         with self._core.change():
             kept = "contact IN (SELECT contact FROM retention) AND changed <"
+            before = self._store.changes
             self._store.run(f"DELETE FROM drafts AS m WHERE {kept} ? - {period}", now)  # noqa: S608
-        deleted, fresh = max(deleted, disappearing), deleted or disappearing or self._core.messages.unclean
+            drafts = self._store.changes - before
+        fresh = deleted or disappearing or drafts or self._core.messages.unclean
+        deleted = max(deleted, disappearing)
         self._unclean, self._core.messages.unclean = self._unclean or bool(fresh), False
         if self._unclean and now >= self._cleaned + CLEAN_EVERY:
             self._cleaned, self._unclean = now, False

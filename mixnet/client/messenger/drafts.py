@@ -1,7 +1,8 @@
 """Drafts: what the user has begun to write in a conversation, on this device only.
 
 Promises: nothing of a draft is ever sent, and no other device of the user hears of it. There is one of each
-conversation, which goes with it: with the contact, with the conversation's messages, and with its period.
+conversation, which goes with it: with the contact, with the conversation's messages, and with its period. What was
+written over or ended is wiped from the disk by the sweeps, as edited texts are.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ class Drafts:
             check_text(text, TEXT_LIMIT, _LIMIT)
         with self._core.change():
             store.run("DELETE FROM drafts WHERE contact = ?", whom)
+            self._core.messages.unclean = True
             if text:
                 if (store.value(int, "SELECT count(*) FROM drafts") or 0) >= DRAFTS_LIMIT:
                     raise TooManyDrafts

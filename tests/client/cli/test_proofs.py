@@ -194,4 +194,5 @@ def test_a_contact_can_not_write_that_it_signed(capsys):
 class SimpleMessage(SimpleNamespace):
     text, path, error, size = "hi  [receipt given]", "", "", 0
     author, members, reached, answer_until = "", 0, 0, None
+    edited, withdrawn, period, disappears, may_arrive = False, False, 0, None, False
     kind, state, created_at, received_at = MessageKind.TEXT, MessageState.RECEIVED, 1.0, 1.0

@@ -265,7 +265,7 @@ def test_a_contact_can_ask_for_nothing_but_a_session_with_itself(channel, conten
     if content is None:  # an invitation of somebody else
         channel.join("mallory")
         content = channel["mallory"].messenger.create_invitation("mallory", channel.now).pack()
-    raw = RenewalRequest(channel.now, content).seal(conversation.outgoing, bytes(32))
+    raw = RenewalRequest(int(channel.now), content).seal(conversation.outgoing, bytes(32))
     with pytest.raises(RemoteError):
         channel["alice"].messenger.delivered_untrusted(raw, channel.now)
 
@@ -276,7 +276,7 @@ def test_requests_again_and_again_leave_no_more_than_one_session_behind(channel)
     bob.online = False
     for _ in range(50):
         invitation = bob.messenger.create_invitation("bob", channel.now).pack()
-        raw = RenewalRequest(channel.now, invitation).seal(conversation.outgoing, bytes(32))
+        raw = RenewalRequest(int(channel.now), invitation).seal(conversation.outgoing, bytes(32))
         alice.messenger.delivered_untrusted(raw, channel.now)
         channel.run(1)
     assert alice.store.one("SELECT count(*) FROM sessions") == (2,)

@@ -11,7 +11,7 @@ import pytest
 
 from mixnet.client.arq.acks import Ack, LaneReport
 from mixnet.client.arq.fragments import Fragment, Probe, ReplyBlock
-from mixnet.client.e2e import anonymous_bodies, bodies, group_changes
+from mixnet.client.e2e import anonymous_bodies, bodies, group_changes, renewal_request
 from mixnet.client.e2e.group_bodies import GroupBody
 from mixnet.client.e2e.invitation import Invitation
 from mixnet.client.e2e.public_address import PublicAddress
@@ -26,8 +26,10 @@ STRUCTS = {
     **{one.__name__: one for one in get_args(GroupBody)},
     "post": posts._Core,
     "what a post says": posts._Content,
+    "deed": posts.Deed,
     "signed post": posts._Signed,
     "change": group_changes._Core,
+    "what a renewal request says": renewal_request._Content,
 }
 CLASSES = {
     one.__name__: one for one in (Fragment, Probe, Ack, LaneReport, ReplyBlock, Invitation, PublicAddress, Destination)

@@ -102,6 +102,10 @@ def heard_by_mallory(tmp_path, monkeypatch, busy: int) -> dict[tuple[str, str], 
         lambda: victim.send_file("mallory", write(channel, 100_000, "a.bin"), channel.now, signed=True),
         lambda: mallory.send_text("victim", "and you?", channel.now, signed=True),
         lambda: victim.mark_read(victim.messages("mallory")[-1].id, channel.now),
+        lambda: victim.revisions.let_disappear("mallory", 3600, channel.now),
+        lambda: victim.revisions.edit(victim.messages("mallory")[0].id, "good evening", channel.now),
+        lambda: victim.revisions.edit(victim.messages("mallory")[1].id, "signed again", channel.now),
+        lambda: victim.revisions.withdraw(victim.messages("mallory")[0].id, channel.now),
         lambda: victim.groups.create("club", channel.now),
         lambda: victim.groups.invite("club", "mallory", channel.now),
         lambda: mallory.groups.accept("club", channel.now),
@@ -116,8 +120,10 @@ def heard_by_mallory(tmp_path, monkeypatch, busy: int) -> dict[tuple[str, str], 
             channel.run(START + 60 + 20 * at - channel.now)
             step()
             for n in range(busy):
-                victim.send_text("friend", f"{at} {n}", channel.now)
+                number = victim.send_text("friend", f"{at} {n}", channel.now)
                 friend.send_text("victim", f"re {at} {n}", channel.now)
+                victim.revisions.edit(number, f"edited {at} {n}", channel.now)
+                victim.revisions.let_disappear("friend", 7200 + at, channel.now)
         channel.run(60)
     assert channel.settled()
     return numbers
@@ -128,6 +134,7 @@ def test_no_number_that_a_contact_gets_depends_on_what_the_user_does_with_others
     busy = heard_by_mallory(tmp_path / "busy", monkeypatch, 7)
     assert set(calm) == set(busy)
     assert {"Text", "SignedText", "Offer", "Chunk", "SignedEnd", "Seen", "Receipt"} < {name for name, _ in calm}
+    assert {"Edit", "SignedEdit", "Withdraw", "Disappear"} < {name for name, _ in calm}
     assert {"GroupPost", "GroupHello", "GroupSeen"} < {name for name, _ in calm}
     drawn = []
     for (name, field), values in calm.items():

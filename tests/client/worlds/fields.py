@@ -12,19 +12,25 @@ SESSION = "counts in this session, which has two people"
 GROUP = "counts or names something in this group, for its members: of all members alike, and of no other conversation"
 MOMENT = "whole seconds, said on purpose by whoever signs or limits a message"
 NAMED = "which other group, member or tree it is about"
+VERSION = "counts the changes of this one text, or of this conversation's period, which both sides have"
+PERIOD = "after how long this conversation's messages disappear, which both sides are shown"
 
 FIELDS = {
     "Greeting": {"name": SAID, "provider": PLACE, "mailbox": PLACE, "sphinx_public": PLACE},
     "Confirm": {},
-    "Text": {"id": RANDOM, "text": SAID},
-    "Offer": {"id": RANDOM, "name": SAID, "size": OWN},
+    "Text": {"id": RANDOM, "text": SAID, "period": PERIOD},
+    "Offer": {"id": RANDOM, "name": SAID, "size": OWN, "period": PERIOD},
     "Chunk": {"id": RANDOM, "position": OWN, "content": SAID},
     "End": {"id": RANDOM, "digest": KEY},
     "Abort": {"id": RANDOM, "reason": OWN},
     "Refuse": {"id": RANDOM, "reason": OWN},
     "Seen": {"ids": RANDOM},
-    "SignedText": {"id": RANDOM, "text": SAID, "time": MOMENT, "signature": KEY},
+    "Edit": {"id": RANDOM, "version": VERSION, "text": SAID},
+    "Withdraw": {"id": RANDOM},
+    "Disappear": {"version": VERSION, "period": PERIOD},
+    "SignedText": {"id": RANDOM, "text": SAID, "time": MOMENT, "signature": KEY, "period": PERIOD},
     "SignedEnd": {"id": RANDOM, "digest": KEY, "time": MOMENT, "signature": KEY},
+    "SignedEdit": {"id": RANDOM, "version": VERSION, "text": SAID, "time": MOMENT, "signature": KEY},
     "Receipt": {"id": RANDOM, "kind": SAID, "time": MOMENT, "signature": KEY},
     "NoReceipt": {"id": RANDOM, "why": SAID},
     "Resume": {"heard": KEY, "spoke": KEY, "expected": SESSION, "tags": KEY, "asks": OWN},
@@ -48,7 +54,8 @@ FIELDS = {
         **{"group": KEY, "author": KEY, "number": GROUP, "floor": GROUP, "heads": KEY, "digest": KEY},
         **{"expires": MOMENT, "lapsing": GROUP, "seen": GROUP},
     },
-    "what a post says": {"text": SAID, "change": SAID},
+    "what a post says": {"text": SAID, "change": SAID, "deed": GROUP},
+    "deed": {"act": SAID, "target": GROUP, "value": "the version of a text of this group, or its period"},
     "signed post": {"core": SAID, "signature": KEY, "sealed": SAID, "key": KEY},
     "change": {
         **{"group": KEY, "parents": KEY, "author": KEY, "kind": SAID, "subject": KEY, "agree": KEY, "name": SAID},
@@ -67,6 +74,7 @@ FIELDS = {
         **{"lanes": SESSION, "broken": OWN},
     },
     "LaneReport": {"next_number": SESSION, "partial": SESSION, "tags": KEY},
+    "what a renewal request says": {"made": MOMENT, "invitation": PLACE},
     "ReplyBlock": {"surb": KEY, "until": "the end of an epoch, alike for all who live in it"},
     # what is handed over
     "Invitation": {
