@@ -55,6 +55,18 @@ def test_what_is_removed_is_gone_from_the_files(tmp_path, removal):
     assert MARKER not in everything_on_disk(tmp_path)
 
 
+@pytest.mark.parametrize("removal", ["erased", "expired"])
+def test_a_copys_claim_goes_with_its_mailbox(tmp_path, removal):
+    mailboxes = filled(tmp_path)
+    mailboxes.perform([Open(ALICE, b"\1" + MARKER[:16])], LIMITS, NOW)
+    mailboxes.clean()
+    assert ALICE + MARKER[:16] in everything_on_disk(tmp_path)
+    operations, when = REMOVALS[removal]
+    mailboxes.perform(operations, LIMITS, when)
+    mailboxes.clean()
+    assert MARKER[:16] not in everything_on_disk(tmp_path)
+
+
 def test_what_is_not_removed_is_there(tmp_path):
     """Control: the search finds what is on the disk, and nothing expires early."""
     mailboxes = filled(tmp_path)

@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from mixnet.client.model.address_entries import Entry
 from mixnet.client.model.failures import EXPIRED
 from mixnet.client.model.views import MessageKind, MessageState
 from mixnet.client.pairing.matching_store import MatchTable
+from mixnet.client.storage import copies
 from mixnet.client.storage.database import Store
 from mixnet.client.storage.export_jsonl import Record
 from mixnet.crypto import SymmetricKey
@@ -30,6 +32,9 @@ WALKED = {
     "file": {"messages.path", "sending.path"},
     "imported_text": {"messages.text"},
     "anonymous_text": {"messages.text", "waiting.body"},
+    "edited_text": {"messages.text", "waiting.body", "posted.body"},
+    "test_a_draft": {"drafts.text"},
+    "test_the_own_name_in_a_request_for_another_session": {"copied.asked"},
     "test_a_text_in_a_group": {"group_posts.raw"},
     "test_a_text_in_a_group_that_was_left_before_it_could_be_shown": {"group_posts.raw"},
     "test_a_post_that_waits_for_a_change": {"group_held.body"},
@@ -203,6 +208,12 @@ def cancelled_file(channel):
     channel["alice"].messenger.cancel(channel["alice"].messenger.messages()[-1].id, channel.now)
 
 
+def edited_text(channel):
+    text(channel)
+    channel.run(60)
+    channel["alice"].messenger.revisions.edit(1, f"{MARK} nine", channel.now)
+
+
 def stranded_text(channel):
     """It is lost for so long that a new session comes before it goes out again."""
     channel.loss = 1.0
@@ -232,7 +243,7 @@ def anonymous_text(channel):
     "kind",
     [
         *(text, signed_text, cancelled_text, expired_text, stranded_text, imported_text, anonymous_text),
-        *(file, signed_file, cancelled_file),
+        *(file, signed_file, cancelled_file, edited_text),
     ],
     ids=lambda k: k.__name__,
 )
@@ -249,6 +260,84 @@ def test_a_message_to_a_contact(tmp_path, kind):
             restore(channel[name], before)
             get_rid(channel[name], channel.now)
             assert not holds(channel[name]), (name, way)
+
+
+def edit(user, number, now):
+    user.revisions.edit(number, "another text", now)
+
+
+def withdraw(user, number, now):
+    user.revisions.withdraw(number, now)
+
+
+def let_disappear(user, number, now):
+    """Nothing: it was said with the text."""
+
+
+@pytest.mark.parametrize("way", [edit, withdraw, let_disappear], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("signed", [False, True])
+def test_what_its_author_changed_or_took_back(tmp_path, way, signed):
+    channel = Channel(tmp_path, seed=3)
+    channel.introduce()
+    channel.run(30)
+    alice, bob = channel["alice"].messenger, channel["bob"].messenger
+    if way is let_disappear:
+        alice.revisions.let_disappear("bob", 60, channel.now)
+    number = alice.send_text("bob", f"{MARK} ten", channel.now, signed=signed)
+    assert channel.run(60, channel.settled)
+    assert holds(channel["alice"]) and holds(channel["bob"])
+    bob.mark_read(bob.messages()[-1].id, channel.now)
+    way(alice, number, channel.now)
+    channel.run(120)
+    for person in channel.people.values():
+        while person.messenger.archive.sweep(channel.now + 3600):
+            pass
+        assert not any(MARK in one.text for one in person.messenger.messages())
+        assert not holds(person)
+
+
+DRAFT_ENDS = {
+    "ended": lambda user, now: user.drafts.set("bob", "", now),
+    "written over": lambda user, now: user.drafts.set("bob", "hi", now),
+    "cleared": lambda user, _now: user.archive.clear("bob"),
+    "period": lambda user, _now: user.archive.retain("bob", 60.0),
+    "contact": lambda user, _now: user.delete_contact("bob"),
+}
+
+
+@pytest.mark.parametrize("end", DRAFT_ENDS)
+def test_a_draft(tmp_path, end):
+    channel = Channel(tmp_path, seed=3)
+    channel.introduce()
+    channel.run(30)
+    alice = channel["alice"].messenger
+    alice.archive.sweep(channel.now)
+    alice.drafts.set("bob", MARK, channel.now)
+    assert holds(channel["alice"])
+    DRAFT_ENDS[end](alice, channel.now)
+    alice.archive.sweep(channel.now + 7200)
+    assert not holds(channel["alice"])
+
+
+@pytest.mark.parametrize("end", ["renewed", "contact"])
+def test_the_own_name_in_a_request_for_another_session(tmp_path, end):
+    channel = Channel(tmp_path, seed=5)
+    channel.introduce()
+    channel.run(30)
+    person = channel["alice"]
+    copies.mark(person.store, channel.now, channel.now)
+    person.crash()
+    person.messenger._core.home = replace(person.messenger._core.home, name=MARK)
+    channel["bob"].online = end == "renewed"
+    channel.run(5)
+    if end == "renewed":
+        assert channel.run(200, channel.settled)
+        assert not person.store.has("SELECT 1 FROM copied")
+        person.store.forget_remnants()
+    else:
+        assert MARK.encode() in person.store.value(bytes, "SELECT asked FROM copied")
+        person.messenger.delete_contact("bob")
+    assert not holds(person)
 
 
 @pytest.mark.parametrize("when", ["while copies wait", "when all have it"])
