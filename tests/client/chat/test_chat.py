@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
+from mixnet import extras
 from mixnet.client.api.connection import connect
 from mixnet.client.api.server import serve_api
 from mixnet.client.chat import app as program
@@ -231,7 +232,8 @@ async def test_a_contact_is_verified_a_message_found_a_file_sent_and_a_group_beg
             await user.press("escape", "home", *["down"] * listed.index("club"), "enter")
             await user.until(lambda: user.app.opened.name == "club")
             await user.press("h", "i", "enter")
-            await user.until(lambda: user.app.query_one(History).option_count == 1)
+            await user.until("alone in this group")
+            assert user.app.query_one(History).option_count == 0
             await user.press("ctrl+t")
             await user.until("(you), admin")
             await user.press("escape", "ctrl+g")
@@ -241,13 +243,21 @@ async def test_a_contact_is_verified_a_message_found_a_file_sent_and_a_group_beg
         await use(tmp_path, world, play)
 
 
-def test_without_its_library_the_exact_command_is_said(monkeypatch):
+@pytest.mark.parametrize("cloned", [True, False])
+def test_without_its_library_the_exact_command_is_said(monkeypatch, tmp_path, cloned):
+    monkeypatch.setattr(extras, "CLONE", tmp_path)
+    if cloned:
+        (tmp_path / "Makefile").touch()
+        monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
     monkeypatch.setitem(sys.modules, "textual", None)
     for loaded in [name for name in sys.modules if name.startswith(("textual.", "mixnet.client.chat"))]:
         monkeypatch.delitem(sys.modules, loaded)
     with pytest.raises(ChatMissing) as told:
         chat("alice")
     command = re.search("`(.+?)`", str(told.value))[1]
+    if cloned:
+        assert shlex.split(command) == ["make", "-C", str(tmp_path), "extras"]
+        return
     assert shlex.split(command)[:4] == [sys.executable, "-m", "pip", "install"]
     extra = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"][
         "optional-dependencies"

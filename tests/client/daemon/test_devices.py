@@ -63,6 +63,8 @@ def test_a_satellite_receives_and_sends_over_a_whole_network():
 def test_a_satellite_changes_a_group_and_waits_for_what_its_home_says():
     async def program(town, nursery: trio.Nursery) -> None:
         home = await town.start(nursery, "alice", 1)
+        bob = await town.start(nursery, "bob", 2)
+        await befriend(home, bob)
         phone = await town.start(nursery, "phone", 3)
         await phone.devices.accept(await home.devices.link("mobile"))
         await phone.devices.wait_linked(history=True)
@@ -70,9 +72,18 @@ def test_a_satellite_changes_a_group_and_waits_for_what_its_home_says():
         assert [m.you for m in made.members] == [True]
         assert await home.groups.list() == await phone.groups.list() == [made]
         assert (await phone.groups.rename("club", "readers")).name == "readers"
-        number = await phone.groups.send("readers", "anybody here?")
-        await phone.wait_delivered(number)
-        assert [m.text async for m in home.messages("readers")] == ["anybody here?"]
+        with pytest.raises(NotDelivered, match="alone in this group"):
+            await phone.wait_delivered(await phone.groups.send("readers", "anybody here?"))
+        assert [m.text async for m in home.messages("readers")] == []
+        await phone.groups.invite("readers", "bob")
+        while not await bob.groups.list():
+            await trio.sleep(1.0)
+        await bob.groups.accept((await bob.groups.list())[0].name)
+        while not all(one.connected for one in (await phone.groups.list())[0].members if not one.you):
+            await trio.sleep(1.0)
+        await phone.wait_delivered(await phone.groups.send("readers", "hello"))
+        assert [m.text async for m in home.messages("readers")] == ["hello"]
+        assert [m.text async for m in bob.messages()] == ["hello"]
         with pytest.raises(LocalError, match="no member of this name"):
             await phone.groups.promote("readers", "nobody")
         await home.groups.leave("readers")

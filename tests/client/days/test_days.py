@@ -70,9 +70,9 @@ def lose(patch):
     """A text is acknowledged and not filed."""
     received = Core.received_text
 
-    def receiving_text(self, contact, text, remote, now):
+    def receiving_text(self, contact, text, remote, now, period):
         if text != "a2":
-            received(self, contact, text, remote, now)
+            received(self, contact, text, remote, now, period)
 
     patch.setattr(Core, "received_text", receiving_text)
 

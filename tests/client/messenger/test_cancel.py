@@ -84,7 +84,8 @@ def test_a_cancelled_file_ends_on_both_sides_and_leaves_nothing(friends, when):
     alice, bob = friends["alice"], friends["bob"]
     number = alice.messenger.send_file("bob", write(friends, 3 * CHUNK_SIZE), friends.now)
     if when == "offered":
-        assert friends.run(60, bob.messenger.messages)
+        assert friends.run(60, lambda: bob.messenger.files(0, 1, friends.now))
+        assert bob.messenger.messages() == [], "it is not complete"
     if when == "half":
         assert friends.run(60, lambda: alice.messenger.message(number).done > 0)
     if when == "ended":

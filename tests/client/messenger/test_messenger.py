@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mixnet.client.arq.fragments import LARGE, Fragment, FragmentToSend, spans
-from mixnet.client.e2e.bodies import CHUNK_SIZE, REASONS, TEXT_LIMIT, Reason
+from mixnet.client.e2e.bodies import CHUNK_SIZE, REASONS, REASONS_HERE, TEXT_LIMIT, Reason
 from mixnet.client.model.contact_states import WrongStep
 from mixnet.client.model.durations import DAY
 from mixnet.client.model.errors import (
@@ -389,10 +389,10 @@ def test_a_file_that_vanishes_or_changes_fails_on_both_sides(friends, change):
     path.unlink() if change == "gone" else path.write_bytes(b"another")
     assert friends.run(600, friends.settled)
     friends.run(30)
-    expected = REASONS[Reason.VANISHED if change == "gone" else Reason.CHANGED]
+    reason = Reason.VANISHED if change == "gone" else Reason.CHANGED
     (sent,), (came,) = friends["alice"].messenger.messages(), friends["bob"].messenger.messages()
     assert (sent.state, came.state) == (MessageState.FAILED, MessageState.FAILED)
-    assert sent.error == came.error == expected
+    assert (sent.error, came.error) == (REASONS[reason], REASONS_HERE[reason])
     assert downloads(friends) == {}
     friends["alice"].messenger.send_file("bob", write(friends, 100_000, "next.bin"), friends.now)
     friends["alice"].messenger.send_text("bob", "sorry", friends.now)
