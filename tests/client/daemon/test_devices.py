@@ -10,9 +10,10 @@ import pytest
 import trio
 
 from mixnet.client.api.connection import Connection
+from mixnet.client.api.messages import NotDelivered
 from mixnet.client.cli import anonymous, contacts, devices, messages
 from mixnet.client.model.errors import HomeSilent, NoDeviceInvitation, RefusedAtHome
-from mixnet.client.model.views import DeviceRole, DeviceState
+from mixnet.client.model.views import DeviceRole, DeviceState, MessageState
 from mixnet.errors import LocalError, RemoteError
 from tests.client.worlds.daemons import befriend, daemon_of, play
 from tests.client.worlds.town import Town
@@ -74,18 +75,20 @@ def test_a_satellite_changes_a_group_and_waits_for_what_its_home_says():
         assert (await phone.groups.rename("club", "readers")).name == "readers"
         with pytest.raises(NotDelivered, match="alone in this group"):
             await phone.wait_delivered(await phone.groups.send("readers", "anybody here?"))
-        assert [m.text async for m in home.messages("readers")] == []
+        refused = [("anybody here?", MessageState.FAILED)]
+        assert [(m.text, m.state) async for m in home.messages("readers")] == refused
         await phone.groups.invite("readers", "bob")
         while not await bob.groups.list():
             await trio.sleep(1.0)
         await bob.groups.accept((await bob.groups.list())[0].name)
-        while not all(one.connected for one in (await phone.groups.list())[0].members if not one.you):
+        while len((await phone.groups.list())[0].members) < 2:
             await trio.sleep(1.0)
         await phone.wait_delivered(await phone.groups.send("readers", "hello"))
-        assert [m.text async for m in home.messages("readers")] == ["hello"]
+        assert [m.text async for m in home.messages("readers")] == ["anybody here?", "hello"]
         assert [m.text async for m in bob.messages()] == ["hello"]
         with pytest.raises(LocalError, match="no member of this name"):
             await phone.groups.promote("readers", "nobody")
+        await phone.groups.promote("readers", "bob")
         await home.groups.leave("readers")
         with pytest.raises(RefusedAtHome, match="not in this group"):
             await phone.groups.rename("readers", "again")

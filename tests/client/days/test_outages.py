@@ -124,7 +124,7 @@ def test_who_is_away_for_a_week_hears_all_that_was_still_waiting(tmp_path, away)
                 "photo.bin",
             }  # what had left may still arrive
         assert sorted(heard) == sorted(await texts(player, "bob", PHONE))
-        shown = [[one.text for one in await player.user("bob", device).history()] for device in (HOME, PHONE)]
+        shown = [[one.text for one in await player.user("bob", device).history(None)] for device in (HOME, PHONE)]
         assert shown[0] == shown[1], "only when the file was complete differs between devices"
 
     played(tmp_path, program, parameters=RARE)
