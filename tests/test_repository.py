@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-ROOMS = ("mixnet", "mixnode", "directory", "client", "benchmarks", "deploy")
+ROOMS = ("mixnet", "mixnode")
 LONGEST = 450
 
 

@@ -131,7 +131,7 @@ async def test_down_ends_a_client_that_does_not_listen_to_its_command(folder: Pa
     profile.mkdir()
     (profile / "profile.toml").touch()
     deaf = (
-        "import signal, sys, time; from pathlib import Path; from client.profile.lock import hold; "
+        "import signal, sys, time; from pathlib import Path; from mixnet.client.profile.lock import hold; "
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "with hold(Path('daemon.lock')): Path('held').touch(); time.sleep(600)"
     )

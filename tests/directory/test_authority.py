@@ -367,4 +367,4 @@ async def test_the_log_says_what_ended_an_authority(
         await serve(config, network=world.network, clock=world.clock, rng=world.rng)
     last = json.loads((tmp_path / "node.log").read_text().splitlines()[-1])
     assert last["event"] == "failed"
-    assert re.fullmatch(r"KeyError at directory/authority\.py:\d+", last["problem"])
+    assert re.fullmatch(r"KeyError at mixnet/directory/authority\.py:\d+", last["problem"])

@@ -100,7 +100,8 @@ def directory(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """`mixnet …` as the console script runs it, without the other rooms."""
     code = (
-        "import sys; from cyclopts import App; from directory.cli import app; from mixnet.explain import exit_status;"
+        "import sys; from cyclopts import App; from mixnet.directory.cli import app; "
+        "from mixnet.explain import exit_status;"
         "root = App(backend='trio', result_action='return_int_as_exit_code_else_zero'); root.command(app, name='*');"
         "sys.exit(exit_status(lambda: root(sys.argv[1:])))"
     )
@@ -215,7 +216,7 @@ def test_a_wrong_configuration_is_one_line_and_status_2(tmp_path: Path, change: 
     assert problem in said
 
 
-def test_a_port_in_use_is_one_line_and_status_2(running: Path, tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_line_and_a_status_that_is_tried_again(running: Path, tmp_path: Path) -> None:
     config = (running / "0" / "config.toml").read_text()
     for name in ("bootstrap.json", "0/identity.key"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -223,7 +224,7 @@ def test_a_port_in_use_is_one_line_and_status_2(running: Path, tmp_path: Path) -
         (tmp_path / name).chmod(0o600)
     (tmp_path / "0" / "config.toml").write_text(config)
     _, said = (process := start(tmp_path / "0" / "config.toml")).communicate(timeout=PATIENCE)
-    assert process.returncode == 2
+    assert process.returncode == 3
     assert said.count("\n") == 1
     assert "another program listens there" in said
 

@@ -22,7 +22,7 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "device accept": {("INVITATION", "--image")},
     "match": {("--me", "--off"), ("--address-book", "--off")},
     "demo": {("--json", "--watch")},
-    "observe": {("--record", "--replay")},
+    "observe": {("--record", "--replay"), ("--node", "--replay")},
     "profile restore": set(combinations(["--passphrase", "--passphrase-file", "--no-passphrase"], 2)),
     "profile backup": {("--backup-passphrase", "--backup-passphrase-file")},
     "send": {("TEXT", "--file"), ("--file", "--anonymous"), ("--signed", "--anonymous")},

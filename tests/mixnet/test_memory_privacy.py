@@ -12,7 +12,8 @@ from mixnet.memory_privacy import DEBUG
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("mixnet", "mixnode")
-WITHOUT_KEYS = {"mixnet/overview.py", "mixnet/deploy/soak.py"}  # it writes the list of commands; it starts others
+# It writes the list of commands; it starts others; it decodes what strangers made, and has nothing else in memory.
+WITHOUT_KEYS = {"mixnet/overview.py", "mixnet/deploy/soak.py", "mixnet/client/media/child.py"}
 SAY = (
     "import ctypes, resource, sys\n"
     "def say(*_given, **_named):\n"
@@ -25,10 +26,11 @@ PROGRAMS = {  # the step after which there may be keys, and how the program is b
     "mixnode/__main__.py": "import mixnode.__main__ as it; it.load_config = say; it.main(['config.toml'])",
     "mixnode/worker.py": "import mixnode.worker as it; it.socket.socket = say; it.main(['mixnet'])",
     "mixnet/directory/__main__.py": (
-        "import directory.__main__ as it; it.load_config = say; sys.argv = ['directory', 'config.toml']; it.main()"
+        "import mixnet.directory.__main__ as it; it.load_config = say; "
+        "sys.argv = ['directory', 'config.toml']; it.main()"
     ),
-    "mixnet/client/__main__.py": "import client.__main__ as it; it.run = say; it.main(['profile'])",
-    "mixnet/deploy/background.py": "import deploy.background as it; it.os.fork = say; it.main(None, 0)",
+    "mixnet/client/__main__.py": "import mixnet.client.__main__ as it; it.run = say; it.main(['profile'])",
+    "mixnet/deploy/background.py": "import mixnet.deploy.background as it; it.os.fork = say; it.main(None, 0)",
 }
 PRIVATE = "0 0 0"
 

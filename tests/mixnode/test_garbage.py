@@ -75,7 +75,10 @@ def test_garbage_in_the_packets_of_a_node(packets: list[bytes]) -> None:
     trio.run(main, clock=MockClock(autojump_threshold=0))
 
 
-BODIES = {FrameKind.PAD: st.just(b""), FrameKind.PACKET: st.randoms().map(lambda rng: rng.randbytes(3072))}
+BODIES = {
+    **dict.fromkeys((FrameKind.PAD, FrameKind.MOVED), st.just(b"")),
+    FrameKind.PACKET: st.randoms().map(lambda rng: rng.randbytes(3072)),
+}
 QUESTIONS = st.one_of(
     st.integers(-(2**63), 2**64 - 1).map(lambda epoch: {"op": "document", "epoch": epoch}),
     st.sampled_from([{"op": "erase"}, {"op": "document"}, {"op": "fetch"}, {}, [], None, "erase"]),

@@ -169,7 +169,7 @@ def load(directory: Path) -> Profile:
 def open_store(
     profile: Profile, passphrase: bytes | None = None, tell: Callable[[str], None] = lambda _progress: None
 ) -> Store:
-    """Open the profile's store; WrongPassphrase (client.model.errors) if the key does not fit.
+    """Open the profile's store; WrongPassphrase (mixnet.client.model.errors) if the key does not fit.
 
     `tell` hears how far it is if the store is of an older version and takes a while.
     """

@@ -97,7 +97,7 @@ def test_the_command_fails_where_a_figure_got_worse(tmp_path, capsys):
     worse = REPORT | {"relay_ratio": 2.6, "relay_ratio_ci": [2.5, 2.7]}
     for found, status in ((worse, 1), (REPORT | {"relay_ratio_ci": [2.0, 2.2]}, 0)):
         report.write_text(json.dumps(found))
-        words = ["bench", "history", "--report", str(report), "--file", str(path), "--json"]
+        words = ["bench", "history", "--report", str(report), "--earlier", str(path), "--json"]
         assert build()(words, result_action="return_value") == status
         assert json.loads(capsys.readouterr().out)["changes"][0]["runs"] == 7
 

@@ -72,7 +72,6 @@ def test_processes_find_what_one_finds(capsys):
 
 
 def test_the_commands_load_nothing_heavy():
-    program = (
-        "import sys, benchmarks.cli.app; sys.exit(bool({'numpy', 'scipy', 'trio', 'distributed'} & set(sys.modules)))"
-    )
+    heavy = {"numpy", "scipy", "trio", "distributed"}
+    program = f"import sys, mixnet.benchmarks.cli.app; sys.exit(bool({heavy} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

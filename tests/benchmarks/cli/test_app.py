@@ -38,5 +38,7 @@ def test_wrong_arguments_are_refused(arguments):
 
 
 def test_the_commands_load_nothing_heavy():
-    program = "import sys, benchmarks.cli.app; sys.exit(bool({'trio', 'nacl', 'client'} & set(sys.modules)))"
+    program = (
+        "import sys, mixnet.benchmarks.cli.app; sys.exit(bool({'trio', 'nacl', 'mixnet.client'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

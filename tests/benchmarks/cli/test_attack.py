@@ -60,5 +60,7 @@ def test_half_of_the_files_and_unknown_names_are_refused(tmp_path):
 
 
 def test_the_list_loads_nothing_heavy():
-    program = "import sys, benchmarks.cli.attack; sys.exit(bool({'numpy', 'sklearn', 'trio'} & set(sys.modules)))"
+    program = (
+        "import sys, mixnet.benchmarks.cli.attack; sys.exit(bool({'numpy', 'sklearn', 'trio'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

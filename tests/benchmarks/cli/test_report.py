@@ -85,7 +85,9 @@ def test_another_missing_module_is_a_bug(monkeypatch):
 
 
 def test_help_names_the_command_and_loads_nothing_heavy():
-    script = "import sys, benchmarks.cli.app; print([m for m in ('numpy', 'trio', 'matplotlib') if m in sys.modules])"
+    script = (
+        "import sys, mixnet.benchmarks.cli.app; print([m for m in ('numpy', 'trio', 'matplotlib') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
     assert "all" in app["bench"]

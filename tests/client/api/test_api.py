@@ -25,14 +25,10 @@ from mixnet.client.model.paths import NoProfile
 from mixnet.client.model.views import MessageKind, MessageState
 from mixnet.client.storage.database import Store
 from mixnet.errors import LocalError, RemoteError, Unavailable
+from tests.client.api.values import VALUES
 from tests.client.worlds.archive import KEY, messenger_of
 from tests.client.worlds.service import invitation, make_service, served
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.text(max_size=20) | st.binary(max_size=20),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
-    max_leaves=10,
-)
 MAPS = st.dictionaries(st.text(max_size=8), VALUES, max_size=5)
 
 

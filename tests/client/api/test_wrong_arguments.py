@@ -20,7 +20,7 @@ from mixnet.client.api.sockets import ConnectionLost, DaemonEnded, DaemonReplace
 from mixnet.client.model import paths
 from mixnet.client.profile import lock
 from mixnet.errors import LocalError, MixnetError, RemoteError
-from tests.client.api.test_api import VALUES
+from tests.client.api.values import VALUES
 from tests.client.worlds.recorded import WIRE, plain
 from tests.client.worlds.service import make_service, served
 

@@ -268,7 +268,7 @@ def test_every_command_has_an_example_and_help(capsys):
 
 def test_help_loads_nothing_heavy():
     heavy = ("nacl", "apsw", "doubleratchet", "trio", "phonenumbers")
-    code = f"import sys, client.cli.app; print(*[m for m in {heavy} if m in sys.modules])"
+    code = f"import sys, mixnet.client.cli.app; print(*[m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert done.stdout.split() == []
 

@@ -27,7 +27,7 @@ from mixnet.faults import named
 from tests.client.worlds.daemons import befriend, play
 from tests.client.worlds.town import Town
 
-ANEW = "PacketSender._keep_cover: KeyError at client/traffic/packets.py:40"
+ANEW = "PacketSender._keep_cover: KeyError at mixnet/client/traffic/packets.py:40"
 AFTER = 6.0  # seconds after which all that was begun anew is at work again
 NAMES = {  # who must be among those that are found
     *("Emitter.emit_slots", "PacketSender._keep_cover", "PacketSender._keep_messages", "PacketReceiver.take_packets"),
@@ -120,7 +120,7 @@ def test_a_fault_in_any_task_is_counted_and_the_daemon_goes_on(tmp_path):
 
     with pytest.raises(ExceptionGroup) as ended:
         play(program)
-    assert named(ended.value).startswith("InjectedError at client/daemon/daemon.py:")
+    assert named(ended.value).startswith("InjectedError at mixnet/client/daemon/daemon.py:")
     assert tried >= NAMES, NAMES - tried
     assert all("InjectedError" in one and "secret" not in one for one in told)
     assert any(
@@ -153,7 +153,7 @@ async def test_a_task_that_fails_begins_anew_after_pauses_that_grow_and_says_so_
     pauses = [after - before - 1.0 for before, after in pairwise(failing.begun)]
     assert pauses == pytest.approx([min(FIRST * 2**n, LONGEST) for n in range(14)])
     assert lasting.faults == 14 and len(told) == 1
-    assert re.fullmatch(r"Failing\.live: KeyError at client/concurrency/lasting\.py:\d+", told[0])
+    assert re.fullmatch(r"Failing\.live: KeyError at mixnet/client/concurrency/lasting\.py:\d+", told[0])
 
 
 @pytest.mark.faults
@@ -208,5 +208,5 @@ def test_the_log_says_what_ended_a_daemon_and_what_began_anew(network, monkeypat
     entries = [json.loads(line) for line in log.splitlines()]
     assert [one["event"] for one in entries] == ["started", "retrying", "failed"]
     assert entries[1]["problem"] == ANEW
-    assert re.fullmatch(r"KeyError at client/daemon/process\.py:\d+", entries[2]["problem"])
+    assert re.fullmatch(r"KeyError at mixnet/client/daemon/process\.py:\d+", entries[2]["problem"])
     assert "secret" not in log

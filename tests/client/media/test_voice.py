@@ -219,7 +219,7 @@ def test_more_than_was_asked_for_and_too_much_time_end_the_process(monkeypatch, 
 
 def test_the_process_gives_up_what_it_does_not_need(tmp_path):
     probe = (
-        "import client.media.child as child, sys, pathlib\n"
+        "import mixnet.client.media.child as child, sys, pathlib\n"
         "def probe(raw):\n"
         "    bytearray(1 << 31)\n"
         "child.WORKS = {'memory': probe, 'file': lambda raw: bytes(pathlib.Path(raw.decode()).write_bytes(b'x'))}\n"

@@ -13,7 +13,7 @@ counters = st.integers(0, 2**64 - 1)
 
 def bodies(kind):
     match kind:
-        case FrameKind.PAD:
+        case FrameKind.PAD | FrameKind.MOVED:
             return st.just(b"")
         case FrameKind.PACKET | FrameKind.MAIL:
             return st.integers(0, 2**32).map(lambda seed: seed.to_bytes(8, "big") * (PACKET_SIZE // 8))

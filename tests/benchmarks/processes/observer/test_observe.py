@@ -25,7 +25,7 @@ def test_a_trace_and_its_truth(tmp_path, capsys):
     plan = LocalPlan(layers=1, width=1, providers=1, authorities=1, subnet=243)
     provision(folder, plan, parameters=RATES)
     before = {path: path.read_bytes() for path in folder.glob(f"*/{CONFIG}")}
-    files = ["--dir", str(folder), "--out", str(trace), "--truth", str(truth)]
+    files = ["--dir", str(folder), "--trace", str(trace), "--truth", str(truth)]
     app(
         ["bench", "observe", *files, "--seconds", "4", "--clients", "3", "--taps", "--json"],
         result_action="return_value",
@@ -84,7 +84,7 @@ def test_impossible_wishes_are_refused(tmp_path, wish, why):
 
 def test_a_network_that_does_not_run_is_not_observed(tmp_path, capsys):
     provision(tmp_path / "network", LocalPlan(layers=1, width=1, providers=1, authorities=1, subnet=244))
-    arguments = ["bench", "observe", "--dir", str(tmp_path / "network"), "--out", str(tmp_path / "trace.csv")]
+    arguments = ["bench", "observe", "--dir", str(tmp_path / "network"), "--trace", str(tmp_path / "trace.csv")]
     assert exit_status(lambda: app(arguments)) == USER_ERROR
     assert "is not running: start it" in capsys.readouterr().err
     assert not list(tmp_path.glob("*.csv"))
