@@ -124,7 +124,8 @@ def test_a_fault_in_any_task_is_counted_and_the_daemon_goes_on(tmp_path):
     assert tried >= NAMES, NAMES - tried
     assert all("InjectedError" in one and "secret" not in one for one in told)
     assert any(
-        one.startswith("PacketReceiver.take_packets: InjectedError at client/traffic/receiver.py:") for one in told
+        one.startswith("PacketReceiver.take_packets: InjectedError at mixnet/client/traffic/receiver.py:")
+        for one in told
     )
 
 
