@@ -6,13 +6,11 @@ The docstring of an error class is the sentence that a user reads: what went wro
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class MixnetError(Exception):
     """Something went wrong in the mixnet."""
 
-    exit_status: ClassVar[int] = 2  # of a command that ends by it (mixnet/explain.py): what was given is wrong
+    exit_status = 2  # of a command that ends by it (mixnet/explain.py): what was given is wrong
 
     def __str__(self) -> str:
         """The message given at the raise, or else the first line of the class's docstring."""
@@ -30,4 +28,4 @@ class RemoteError(MixnetError):
 class Unavailable(MixnetError):
     """Something is not reachable now: try again later."""
 
-    exit_status: ClassVar[int] = 3  # there is no daemon or network, or it can't do it now
+    exit_status = 3  # there is no daemon or network, or it can't do it now

@@ -55,7 +55,8 @@ def _first(error: BaseException) -> BaseException:
     return min(leaves(error), key=lambda leaf: not isinstance(leaf, MixnetError))
 
 
-def _status(error: BaseException) -> int:
+def status_of(error: BaseException) -> int:
+    """The exit status of a command that ends by `error`."""
     first = _first(error)
     if isinstance(first, MixnetError):
         return first.exit_status
@@ -93,7 +94,7 @@ def exit_status(run: Callable[[], Any], *, as_json: bool = False) -> int:
     except (MixnetError, OSError, BaseExceptionGroup) as error:
         if any(isinstance(leaf, KeyboardInterrupt) for leaf in leaves(error)):
             return INTERRUPTED
-        line, status = explain(error), _status(error)
+        line, status = explain(error), status_of(error)
         lost = lost_output(error)
         if isinstance(lost, BrokenPipeError):  # the reader (`| head`) has left, and wants no more
             return 0

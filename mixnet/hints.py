@@ -27,10 +27,12 @@ WITHOUT = (  # the commands that take no --dir, by how they begin
 WITH = ("bench observe",)  # though others that begin so don't
 _named: list[str] = []  # the network of this process's command line
 _profile: list[str] = []  # and the profile that it is about
+_line: list[str] = []  # its words
 
 
 def remember(arguments: Sequence[str]) -> None:
     """Take the network that a command line names."""
+    _line[:] = arguments
     _named.clear()
     for at, one in enumerate(arguments):
         if one == "--":
@@ -64,6 +66,25 @@ def here(text: str, folder: Path | None = None, profile: str | None = None) -> s
         return f"`{words if named is None else _with(words, named)}`"
 
     return _HINT.sub(filled, text)
+
+
+def behind(word: str) -> list[str]:
+    """The words behind one in the command line that are no options; none if it isn't in it."""
+    rest = _line[_line.index(word) + 1 :] if word in _line else []
+    return [one for one in rest if not one.startswith("-")]
+
+
+def swapped(one: str, other: str) -> str:
+    """What to ask somebody who typed two words, of which `other` stands behind `one`, in the wrong order.
+
+    Nothing if the words can't be shown in a hint.
+    """
+    first, words = _line.index(one), list(_line)
+    second = words.index(other, first + 1)
+    words[first], words[second] = other, one
+    if any("`" in word or not word.isprintable() for word in words):
+        return ""
+    return f" (did you mean `{shlex.join(['mixnet', *words])}`?)"
 
 
 def takes_network(words: Sequence[str]) -> bool:

@@ -19,6 +19,9 @@ from mixnet.exclusive import exclusive, option
 app = App(name="local")
 
 
+_UP = exclusive()  # what holds the terminal is for a person
+
+
 @app.command
 async def up(
     *,
@@ -32,7 +35,8 @@ async def up(
     engine: str | None = None,
     workers: int | None = None,
     port: int | None = None,
-    foreground: Flag = False,
+    foreground: Annotated[Flag, option(_UP)] = False,
+    json: Annotated[Json, option(_UP)] = False,
 ) -> None:
     """Start a network on this machine and return when it is ready.
 
@@ -76,7 +80,7 @@ async def up(
         "port": port,
     }
     given = {name: value for name, value in options.items() if value is not None}
-    await start(network_folder(folder), given, foreground=foreground, given=folder)
+    await start(network_folder(folder), given, foreground=foreground, given=folder, json=json)
 
 
 @app.command
@@ -140,15 +144,18 @@ async def observe(
 
 
 @app.command
-async def down(*, folder: Folder = None) -> None:
+async def down(*, folder: Folder = None, json: Json = False) -> None:
     """End the network that `mixnet up` started.
 
     Example: `mixnet down`
     """
-    from mixnet.deploy.display import say  # noqa: PLC0415
+    from mixnet.deploy.display import say, say_json  # noqa: PLC0415
     from mixnet.deploy.local import down as end_all  # noqa: PLC0415
 
     count = await end_all(network_folder(folder))
+    if json:
+        say_json({"ended": count})
+        return
     ended = f"ended {count} {'process' if count == 1 else 'processes'}"
     say(hints.here(f"{ended}; start the same network again with `mixnet up`", folder))
 

@@ -22,7 +22,9 @@ REFRESH = 2.0  # seconds between two tables of --follow
 FAREWELL = 25.0  # seconds that clients get to end when their network does
 
 
-async def start(folder: Path, options: dict[str, Any], *, foreground: bool, given: Path | None = None) -> None:
+async def start(
+    folder: Path, options: dict[str, Any], *, foreground: bool, given: Path | None = None, json: bool = False
+) -> None:
     """Start the network of `folder`, which the user `given` so; with `foreground` hold the terminal until Ctrl-C."""
     begun = time.monotonic()
     plan = prepare(folder, options)
@@ -36,8 +38,12 @@ async def start(folder: Path, options: dict[str, Any], *, foreground: bool, give
             with counting(f"starting {count} processes", count) as report:
                 await launch(folder, report)
         except KeyboardInterrupt:
-            say(hints.here("broken off: nothing of the network runs; start it again with `mixnet up`", given))
+            if not json:
+                say(hints.here("broken off: nothing of the network runs; start it again with `mixnet up`", given))
             raise
+        if json:
+            say_json({"folder": str(folder), "nodes": count, "seconds": round(time.monotonic() - begun, 1)})
+            return
         say_ready()
         say(hints.here("look at them with `mixnet status`, end them with `mixnet down`", given))
         return

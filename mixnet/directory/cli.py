@@ -77,7 +77,9 @@ async def show(
 
 
 @directory.command(name="bootstrap")
-async def newest_bootstrap(*, out: Path, folder: Folder = None, bootstrap: BootstrapFile = None) -> None:
+async def newest_bootstrap(
+    *, out: Path, folder: Folder = None, bootstrap: BootstrapFile = None, json: Json = False
+) -> None:
     """Write the bootstrap file of the authorities of now, as documents signed by those before introduced them.
 
     Example: `mixnet directory bootstrap --bootstrap bootstrap.json --out bootstrap-new.json`
@@ -88,13 +90,17 @@ async def newest_bootstrap(*, out: Path, folder: Folder = None, bootstrap: Boots
         The file to write.
     """
     from mixnet.directory.client import newest_document, present  # noqa: PLC0415
-    from mixnet.directory.display import say  # noqa: PLC0415
+    from mixnet.directory.display import say, say_json  # noqa: PLC0415
     from mixnet.directory.successors_diff import changes  # noqa: PLC0415
 
     trust = load_trust(folder, bootstrap)
     document, _ = await newest_document(trust)
     now = trust.at(max(document.epoch, present(trust)))
     now.save(out)
+    if json:
+        said = {"out": str(out), "authorities": len(now.authorities), "required": now.required}
+        say_json({**said, "changes_of_authorities": [change.table() for change in changes(trust)]})
+        return
     same = "the authorities are the same as before; " if now == trust.sets[0] else ""
     say(f"{same}written to {out}: {len(now.authorities)} authorities, {now.required} must sign")
     for change in changes(trust):
@@ -196,7 +202,14 @@ async def _why(node: str, folder: Path | None, bootstrap: Path | None, *, json: 
 
 
 @authority.command
-def approve(node: NodeName, /, *, role: Literal["mix", "provider"] = "mix", folder: AuthorityFolder = None) -> None:
+def approve(
+    node: NodeName,
+    /,
+    *,
+    role: Literal["mix", "provider"] = "mix",
+    folder: AuthorityFolder = None,
+    json: Json = False,
+) -> None:
     """Let a node into the network, from the next voting round on; nothing is restarted.
 
     Example: `mixnet authority approve 9f86…0a08 --role mix --dir /var/lib/mixnet/authority`
@@ -207,27 +220,33 @@ def approve(node: NodeName, /, *, role: Literal["mix", "provider"] = "mix", fold
         What the node may be.
     """
     from mixnet.directory.allowlist import load_changes, save_changes  # noqa: PLC0415
-    from mixnet.directory.display import say  # noqa: PLC0415
+    from mixnet.directory.display import say, say_json  # noqa: PLC0415
     from mixnet.pki.descriptor import NodeRole  # noqa: PLC0415
 
     where = folder or default_folder()
     identity, found = identity_of(node, where), authorities_in(where)
     for _, one in found:
         save_changes(one, load_changes(one).approve(identity, NodeRole(role)))
+    if json:
+        say_json({"identity": identity.hex(), "role": role, "approved_at": len(found)})
+        return
     say(f"approved {identity.hex()[:16]} as a {role} at {len(found)} authorities, from the next round on")
 
 
 @authority.command
-def revoke(node: NodeName, /, *, folder: AuthorityFolder = None) -> None:
+def revoke(node: NodeName, /, *, folder: AuthorityFolder = None, json: Json = False) -> None:
     """Keep a node out of the network, from the next voting round on; nothing is restarted.
 
     Example: `mixnet authority revoke mix-3`
     """
     from mixnet.directory.allowlist import load_changes, save_changes  # noqa: PLC0415
-    from mixnet.directory.display import say  # noqa: PLC0415
+    from mixnet.directory.display import say, say_json  # noqa: PLC0415
 
     where = folder or default_folder()
     identity, found = identity_of(node, where), authorities_in(where)
     for _, one in found:
         save_changes(one, load_changes(one).revoke(identity))
+    if json:
+        say_json({"identity": identity.hex(), "revoked_at": len(found)})
+        return
     say(f"revoked {identity.hex()[:16]} at {len(found)} authorities, from the next round on")

@@ -30,6 +30,11 @@ def say(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
+def say_json(value: object) -> None:
+    """One JSON value for a program."""
+    say(msgspec.json.encode(value).decode())
+
+
 def as_table(document: Document, raw: bytes, trust: Trust) -> dict[str, Any]:
     """The document as plain data; identities and keys as hexadecimal digits."""
     signatures = parse_untrusted(raw)[1]

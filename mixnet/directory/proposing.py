@@ -13,7 +13,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from mixnet.directory.options import AuthorityFolder, default_folder
+from mixnet.directory.options import AuthorityFolder, Json, default_folder
 from mixnet.errors import LocalError
 
 DEFAULT_LEAD = 6  # epochs from now to the takeover, unless the operators choose another
@@ -27,6 +27,7 @@ def succession(
     add: Annotated[tuple[str, ...], Parameter(negative="")] = (),
     threshold: int | None = None,
     first_epoch: int | None = None,
+    json: Json = False,
 ) -> None:
     """Write down which authorities shall take over from those of now: a file for all operators to agree on.
 
@@ -49,8 +50,8 @@ def succession(
         The epoch with which they take over; six epochs from now if not given.
     """
     from mixnet.clock import WallClock  # noqa: PLC0415
-    from mixnet.directory.display import say  # noqa: PLC0415
-    from mixnet.directory.new_authorities import cautions, changed, next_steps  # noqa: PLC0415
+    from mixnet.directory.display import say, say_json  # noqa: PLC0415
+    from mixnet.directory.new_authorities import cautions, changed, fingerprint, next_steps  # noqa: PLC0415
     from mixnet.directory.succession import objection  # noqa: PLC0415
     from mixnet.directory.successors_diff import SuccessorsChange  # noqa: PLC0415
     from mixnet.pki.bootstrap import Bootstrap, Successor  # noqa: PLC0415
@@ -69,11 +70,15 @@ def succession(
     if problem:
         raise LocalError(problem)
     after.save(out)
+    if json:
+        said = {"out": str(out), "fingerprint": fingerprint(after), "cautions": cautions(before, after)}
+        say_json({**said, **SuccessorsChange(before, after).table()})
+        return
     for line in (*SuccessorsChange(before, after).lines(present), *cautions(before, after), *next_steps(after, out)):
         say(line)
 
 
-def propose(file: Path, /, *, folder: AuthorityFolder = None) -> None:
+def propose(file: Path, /, *, folder: AuthorityFolder = None, json: Json = False) -> None:
     """Have an authority vote for those that shall take over; nothing is restarted.
 
     Example: `mixnet authority propose successor.json --dir /var/lib/mixnet/authority`
@@ -84,7 +89,7 @@ def propose(file: Path, /, *, folder: AuthorityFolder = None) -> None:
         What `mixnet authority succession` wrote; all operators have the same.
     """
     from mixnet.clock import WallClock  # noqa: PLC0415
-    from mixnet.directory.display import say  # noqa: PLC0415
+    from mixnet.directory.display import say, say_json  # noqa: PLC0415
     from mixnet.directory.files import replace  # noqa: PLC0415
     from mixnet.directory.new_authorities import fingerprint  # noqa: PLC0415
     from mixnet.directory.options import authorities_in  # noqa: PLC0415
@@ -106,6 +111,9 @@ def propose(file: Path, /, *, folder: AuthorityFolder = None) -> None:
         replace(data / PROPOSAL, file.read_bytes())
     _, _, trust = known[0]
     change = SuccessorsChange(trust.newest, proposed)
+    if json:
+        say_json({"proposed_at": len(known), "fingerprint": fingerprint(proposed), **change.table()})
+        return
     for line in change.lines(present):
         say(line)
     say(
@@ -114,13 +122,13 @@ def propose(file: Path, /, *, folder: AuthorityFolder = None) -> None:
     )
 
 
-def withdraw(*, folder: AuthorityFolder = None) -> None:
+def withdraw(*, folder: AuthorityFolder = None, json: Json = False) -> None:
     """Take back what `mixnet authority propose` proposed, if it has not been introduced yet.
 
     Example: `mixnet authority withdraw --dir /var/lib/mixnet/authority`
     """
     from mixnet.clock import WallClock  # noqa: PLC0415
-    from mixnet.directory.display import say  # noqa: PLC0415
+    from mixnet.directory.display import say, say_json  # noqa: PLC0415
     from mixnet.directory.options import authorities_in  # noqa: PLC0415
     from mixnet.directory.succession import PROPOSAL, known_trust  # noqa: PLC0415
 
@@ -137,4 +145,7 @@ def withdraw(*, folder: AuthorityFolder = None) -> None:
         raise LocalError("nothing is proposed: there is nothing to withdraw")
     for path in held:
         path.unlink()
+    if json:
+        say_json({"withdrawn_at": len(held)})
+        return
     say(f"withdrawn at {len(held)} authorities; a voting round that has begun may still introduce them")

@@ -30,6 +30,8 @@ PAIRS = {  # as they are meant; what is ruled out in a command but not here, or 
     "play": {("--device", "--out")},
     "delete": {("NUMBER", "--contact"), ("--contact", "--for-everyone")},
     "client init": {("--passphrase", "--passphrase-file")},
+    "client start": {("--foreground", "--json")},
+    "up": {("--foreground", "--json")},
     "directory show": {("--out", "--why")},
     "threats": {("--report", "--quick")},
     "bench anonymity": {("--quick", "--full")},

@@ -1,13 +1,17 @@
 """One option has one name, one kind of value and one meaning in all commands; help has words for what it takes."""
 
 import io
+import json
 import re
 from collections import defaultdict
 
+import pytest
 from cyclopts import Argument
 from rich.console import Console
 
+from mixnet import cli
 from mixnet.cli import build
+from mixnet.explain import USER_ERROR, exit_status, wants_json
 from mixnet.help import HelpLayout
 from tests.mixnet.commands import commands
 
@@ -88,3 +92,26 @@ def test_the_help_has_words_for_what_is_given() -> None:
     for command, of in EVERY.items():
         for one in of:
             assert one.parameter.help or not one.show, (command, one.name)
+
+
+# What they show is for eyes and ears, as long as one looks.
+NO_PROGRAM = {"chat", "ui", "notify", "observe"}
+ENDLESS = {"invite", "accept", "inbox", "files", "group messages", "status"}
+
+
+def test_each_command_prints_json_and_what_comes_by_and_by_in_lines():
+    having = {form: {command for command, of in EVERY.items() if of.get(form)} for form in ("--json", "--jsonl")}
+    assert set(EVERY) - having["--json"] == NO_PROGRAM
+    assert having["--jsonl"] == ENDLESS >= {command for command, of in EVERY.items() if of.get("--follow")}
+
+
+@pytest.mark.parametrize("command", EVERY)
+def test_a_line_that_is_wrong_is_an_object_for_programs(command, monkeypatch, capsys):
+    words = ["mixnet", *command.split(), "--no-such-option", "--json"]
+    monkeypatch.setattr("sys.argv", words)
+    monkeypatch.setattr(cli, "build", lambda _only=None: APP)
+    assert exit_status(cli._run, as_json=wants_json(words)) == USER_ERROR
+    shown = capsys.readouterr()
+    told = json.loads(shown.err)
+    assert shown.out == "" and told.keys() == {"error", "hint", "exit"} and told["exit"] == USER_ERROR
+    assert told["hint"].startswith("mixnet ") and told["hint"].endswith("--help")

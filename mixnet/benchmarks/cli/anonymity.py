@@ -81,7 +81,7 @@ def anonymity(
         truth: The truth that belongs to it.
         skip: Seconds of the trace to leave out, until everybody was connected.
         scheduler: Address of a dask scheduler whose workers share it instead, such as tcp://10.0.0.1:8786.
-        quick: A glance, a minute or two of one core.
+        quick: A glance: a minute or two of one core that is idle, longer on a busy machine.
         full: At full size, hours.
     """
     size = size_of(quick, full)

@@ -47,7 +47,7 @@ def attack(
         name: Which attack.
         trace: CSV of what an observer saw, columns t_ns, src, dst, bytes.
         truth: NDJSON of what really happened; it only keeps the score.
-        quick: A glance, in less than a minute.
+        quick: A glance: a minute or two of one core that is idle, longer on a busy machine.
         full: At full size, hours.
     """
     if name is None:
@@ -78,6 +78,6 @@ def _list(*, as_json: bool) -> None:
     from mixnet.deploy.display import tabulate  # noqa: PLC0415
 
     if as_json:
-        print_json(ATTACKS)
+        print_json([{"attack": name, "finds_out": what} for name, what in ATTACKS.items()])
     else:
         tabulate("Attacks: mixnet attack NAME", ("name", "finds out"), list(ATTACKS.items()))

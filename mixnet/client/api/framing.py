@@ -3,7 +3,8 @@
 Promises: a message is its length (4 bytes, big-endian, 1 MiB at most) and one msgpack map; whatever arrives is bounded
 in size and nesting before it is understood, and anything else raises RemoteError.
 Pure: bytes in, values out. Requests are {"id", "op", ...arguments}; replies {"id", "ok": value} or {"id", "error":
-text, "kind": "local" | "remote" | "unavailable"}; events, sent to those who asked to follow, {"event": name, ...}.
+text, "kind": "local" | "remote" | "unavailable", "exit": the exit status of a command that ends by it}; events, sent to
+those who asked to follow, {"event": name, ...}.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import msgspec
 
 from mixnet.client.api.command import NUMBER_LIMIT, Command
 from mixnet.errors import LocalError, MixnetError, RemoteError, Unavailable
+from mixnet.explain import DONE, NO_NETWORK, status_of
 
 MESSAGE_LIMIT = 1 << 20
 _HEADER = 4
@@ -97,12 +99,16 @@ def number_of(message: Map) -> int | None:
 def error_reply(identifier: int | None, error: MixnetError | OSError) -> Map:
     """What a request that failed is answered with."""
     kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), "local")
-    return {"id": identifier, "error": str(error), "kind": kind}
+    return {"id": identifier, "error": str(error), "kind": kind, "exit": status_of(error)}
 
 
 def error_of(reply: Map) -> MixnetError:
     """The error that an error reply stands for."""
-    return _KINDS.get(str(reply.get("kind")), LocalError)(str(reply["error"]))
+    error = _KINDS.get(str(reply.get("kind")), LocalError)(str(reply["error"]))
+    status = reply.get("exit")
+    if type(status) is int and DONE < status <= NO_NETWORK:
+        error.exit_status = status
+    return error
 
 
 def _unpack_untrusted(body: bytes) -> Map:

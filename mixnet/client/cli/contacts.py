@@ -29,7 +29,6 @@ from mixnet.client.cli.options import (
     check_form,
     command,
     compare_with,
-    completed,
     confirm,
     none_yet,
     talk,
@@ -321,10 +320,9 @@ def _list(known: list[ContactInfo], default: str | None, name: str, folder: Path
     else:
         none_yet("no contacts yet: make an invitation with `mixnet invite PROFILE`", name, folder)
     if known and default is not None:
-        change = "`mixnet contacts PROFILE --{}`".format
-        reading = f"read receipts are {default}: {change('default-read-receipts on|off|delayed')}"
-        acks = f"acknowledgements prompt: {change('acknowledgements CONTACT delayed')}"
-        render.note(completed(f"unless you said otherwise of a contact, {reading}; {acks}", name, folder))
+        render.note(
+            f"read receipts: {default} unless a contact's state says otherwise; `mixnet contacts --help` has more"
+        )
 
 
 def _show_new(folder: Path | None, name: str, made: list[ContactInfo] | None, *, as_json: bool) -> None:

@@ -26,6 +26,7 @@ from mixnet.errors import LocalError
 from mixnet.exclusive import exclusive, option
 
 _PASSPHRASE = exclusive()
+_STARTED = exclusive()  # what holds the terminal is for a person
 _NO_PROVIDER = "a provider's identity has 64 hexadecimal digits: `mixnet directory show` lists them"
 
 daemon = App(
@@ -44,6 +45,7 @@ async def init(
     provider: str | None = None,
     source: str | None = None,
     bootstrap: Path | None = None,
+    as_json: Json = False,
 ) -> None:
     """Make a profile: your keys, contacts and messages, in an encrypted store.
 
@@ -88,12 +90,21 @@ async def init(
             provider=None if provider is None else identity(provider, _NO_PROVIDER),
         )
     )
+    if as_json:
+        render.json({"profile": name, "folder": str(directory)})
+        return
     sys.stdout.write(f"made {directory}: start its daemon with `{command(folder, 'client', 'start', name)}`\n")
 
 
 @daemon.command
 async def start(
-    name: Profile, /, *, folder: Folder = None, passphrase_file: PassphraseFile = None, foreground: Flag = False
+    name: Profile,
+    /,
+    *,
+    folder: Folder = None,
+    passphrase_file: PassphraseFile = None,
+    foreground: Annotated[Flag, option(_STARTED)] = False,
+    as_json: Annotated[Json, option(_STARTED)] = False,
 ) -> None:
     """Start the daemon of a profile: cover traffic runs from now on.
 
@@ -115,6 +126,9 @@ async def start(
 
     with render.waiting("waiting for the network"):
         lacks = await background.start(directory, words, render.note)
+    if as_json:
+        render.json({"profile": name, "waits_for": lacks or None})
+        return
     stop_it = command(folder, "client", "stop", name)
     if lacks:
         sys.stdout.write(f"the daemon of {name} runs, and goes on {lacks}; stop it with `{stop_it}`\n")
@@ -123,7 +137,7 @@ async def start(
 
 
 @daemon.command
-async def stop(name: Profile, /, *, folder: Folder = None) -> None:
+async def stop(name: Profile, /, *, folder: Folder = None, as_json: Json = False) -> None:
     """Stop the daemon of a profile, and its cover traffic with it.
 
     Example: `mixnet client stop alice`
@@ -131,6 +145,9 @@ async def stop(name: Profile, /, *, folder: Folder = None) -> None:
     from mixnet.client.daemon import background  # noqa: PLC0415
 
     await background.stop(profile_folder(folder, name))
+    if as_json:
+        render.json({"profile": name, "stopped": True})
+        return
     sys.stdout.write(f"the daemon of {name} has stopped\n")
 
 

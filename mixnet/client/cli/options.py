@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -160,7 +160,11 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
 
     with hints_for(name, folder):
         directory = profile_folder(folder, name)
-        check_profile(directory)
+        try:
+            check_profile(directory)
+        except LocalError as error:
+            await _ask_profile(error, folder, name)
+            raise
         if lock.holder(directory / LOCK) is None:
             if not agrees(f"No daemon runs for {name}. Start it now? Its cover traffic stays on."):
                 raise NotRunning(
@@ -175,10 +179,50 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
             try:
                 yield me
             except Exception as error:  # kept out of the nursery, which would wrap it in a group
+                if isinstance(error, LocalError):
+                    await _ask_order(error, me, folder, name)
                 failure = error
             nursery.cancel_scope.cancel()
         if failure is not None:
             raise failure
+
+
+async def _ask_profile(error: LocalError, folder: Path | None, name: str) -> None:
+    """Where there is no such profile: ask whether two words of the line are meant the other way round."""
+    for word in hints.behind(name):
+        if await _knows(folder, word, name):
+            error.args = (f"there is no profile named {name!r}{hints.swapped(name, word)}",)
+            return
+
+
+async def _ask_order(error: LocalError, me: Connection, folder: Path | None, name: str) -> None:
+    """Where there is no such contact or group: the same, if the other order would name one."""
+    unknown = next((word for word in hints.behind(name) if f" named {word!r}" in str(error)), None)
+    if unknown is None:
+        return
+    with suppress(MixnetError):
+        known = await _names(me)
+        for word in hints.behind(unknown):
+            if same(word) in known:
+                error.args = (f"there is nobody named {unknown!r} here{hints.swapped(unknown, word)}",)
+                return
+        if same(name) not in known and await _knows(folder, unknown, name):
+            error.args = (f"{name} has no contact named {unknown!r}{hints.swapped(name, unknown)}",)
+
+
+async def _knows(folder: Path | None, name: str, other: str) -> bool:
+    """Whether there is a profile of this name whose daemon runs, with a contact or group of the `other` one."""
+    from mixnet.client.api.connection import connect  # noqa: PLC0415
+
+    with suppress(MixnetError, OSError):
+        async with connect(network_folder(folder) / "clients" / same(name)) as them:
+            return same(other) in await _names(them)
+    return False
+
+
+async def _names(me: Connection) -> set[str]:
+    contacts, groups = await me.contacts(), await me.groups.list()
+    return {same(one.name) for one in contacts} | {same(one.name) for one in groups}
 
 
 def confirm(lost: str, *, yes: bool, done: str = "erased") -> None:

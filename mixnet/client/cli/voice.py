@@ -143,6 +143,7 @@ async def play(
     device: Annotated[str | None, option(_TO)] = None,
     out: Annotated[Path | None, option(_TO)] = None,
     folder: Folder = None,
+    as_json: Json = False,
 ) -> None:
     """Play a voice message; Ctrl-C stops. Nobody learns that you heard it.
 
@@ -162,6 +163,7 @@ async def play(
     """
     from mixnet.client.media import codec, kept  # noqa: PLC0415
     from mixnet.client.media.sound import Devices  # noqa: PLC0415
+    from mixnet.client.media.voice_file import RATE  # noqa: PLC0415
     from mixnet.client.profile.atomic_file import write_new  # noqa: PLC0415
 
     async with talk(folder, name) as me:
@@ -175,3 +177,6 @@ async def play(
     else:
         with hints_for(name, folder):
             Devices().play(samples, device)
+    if as_json:
+        seconds = round(len(samples) / (codec.SAMPLE * RATE), 1)
+        render.json({"number": number, "seconds": seconds, "out": None if out is None else str(out)})

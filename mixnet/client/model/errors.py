@@ -20,6 +20,8 @@ class DamagedStore(LocalError):
 class StoreUnavailable(Unavailable):
     """The profile's store can't be written now (disk full or not accessible): free some space and try again."""
 
+    exit_status = 1
+
 
 class MalformedInvitation(RemoteError):
     """This is not a complete invitation: copy the whole text, from `mixnet1:` to its end, and try again."""
@@ -50,7 +52,7 @@ class SameContact(LocalError):
 
 
 class NameTaken(LocalError):
-    """There already is a contact of this name: choose another one."""
+    """There already is a contact or group of this name: choose another one."""
 
 
 class BadName(LocalError):

@@ -190,7 +190,7 @@ class ContactTable:
         if name == contact.name:
             return False
         if same(name) != same(contact.name) and self._is_taken(name):
-            raise NameTaken(f"there already is a contact named {name!r}: choose another name")
+            raise NameTaken(f"there already is a contact or group named {name!r}: choose another name")
         self._remember(name)
         self._store.run("UPDATE contacts SET name = ? WHERE id = ?", name, contact.id)
         return True
