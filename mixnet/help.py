@@ -41,6 +41,7 @@ _VALUES = {
     "--introduction": "FILE",
     "--latency": "SECONDS",
     "--me": "ADDRESS",
+    "--node": "FILE",
     "--note": "CONTACT TEXT",
     "--number": "CONTACT",
     "--only": "PARTS",

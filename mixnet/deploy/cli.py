@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from mixnet import hints
 from mixnet.client.cli.options import Flag, Folder, Json, JsonLines, check_form, network_folder
@@ -109,7 +109,7 @@ _RECORDING, _SOURCE = exclusive(), exclusive()  # what is played is nothing that
 async def observe(
     *,
     folder: Folder = None,
-    node: Annotated[list[Path] | None, option(_SOURCE)] = None,
+    node: Annotated[list[Path] | None, option(_SOURCE), Parameter(negative="")] = None,
     record: Annotated[Path | None, option(_RECORDING)] = None,
     replay: Annotated[Path | None, option(_RECORDING, _SOURCE)] = None,
     port: int | None = None,

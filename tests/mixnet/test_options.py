@@ -99,10 +99,14 @@ NO_PROGRAM = {"chat", "ui", "notify", "observe"}
 ENDLESS = {"invite", "accept", "inbox", "files", "group messages", "status"}
 
 
+def having(option: str) -> set[str]:
+    return {command for command, of in EVERY.items() if option in [name for one in of for name in one.names]}
+
+
 def test_each_command_prints_json_and_what_comes_by_and_by_in_lines():
-    having = {form: {command for command, of in EVERY.items() if of.get(form)} for form in ("--json", "--jsonl")}
-    assert set(EVERY) - having["--json"] == NO_PROGRAM
-    assert having["--jsonl"] == ENDLESS >= {command for command, of in EVERY.items() if of.get("--follow")}
+    found = {form: having(form) for form in ("--json", "--jsonl", "--follow")}
+    assert set(EVERY) - found["--json"] == NO_PROGRAM
+    assert found["--jsonl"] == ENDLESS >= found["--follow"]
 
 
 @pytest.mark.parametrize("command", EVERY)

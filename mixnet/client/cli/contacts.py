@@ -320,9 +320,8 @@ def _list(known: list[ContactInfo], default: str | None, name: str, folder: Path
     else:
         none_yet("no contacts yet: make an invitation with `mixnet invite PROFILE`", name, folder)
     if known and default is not None:
-        render.note(
-            f"read receipts: {default} unless a contact's state says otherwise; `mixnet contacts --help` has more"
-        )
+        holds = f"read receipts {default}, acknowledgements prompt"
+        render.note(f"{holds}, unless a state says otherwise: `mixnet contacts --help` says how to change it")
 
 
 def _show_new(folder: Path | None, name: str, made: list[ContactInfo] | None, *, as_json: bool) -> None:

@@ -1,5 +1,6 @@
 """The local socket: its bytes, its bounds, and the Python API over it."""
 
+import errno
 import os
 import stat
 
@@ -20,7 +21,7 @@ from mixnet.client.api.sockets import DaemonEnded
 from mixnet.client.concurrency.worker import InlineWorker
 from mixnet.client.devices.devices import Devices
 from mixnet.client.model import paths
-from mixnet.client.model.errors import MalformedInvitation, UnknownContact
+from mixnet.client.model.errors import MalformedInvitation, StoreUnavailable, UnknownContact
 from mixnet.client.model.paths import NoProfile
 from mixnet.client.model.views import MessageKind, MessageState
 from mixnet.client.storage.database import Store
@@ -78,11 +79,25 @@ def test_a_message_that_would_be_refused_is_not_sent():
         framing.encode({"text": "x" * framing.MESSAGE_LIMIT})
 
 
-@pytest.mark.parametrize("kind", [LocalError, RemoteError, Unavailable, UnknownContact, MalformedInvitation])
+@pytest.mark.parametrize(
+    "kind", [LocalError, RemoteError, Unavailable, UnknownContact, MalformedInvitation, StoreUnavailable]
+)
 def test_an_error_crosses_the_socket_as_what_it_is(kind):
     error = framing.error_of(framing.error_reply(1, kind("what to do")))
     assert str(error) == "what to do"
     assert isinstance(error, next(base for base in (LocalError, RemoteError, Unavailable) if issubclass(kind, base)))
+    assert error.exit_status == kind.exit_status
+
+
+@pytest.mark.parametrize("status", [None, "1", 0, 4, True, -1, 2**70])
+def test_a_status_that_is_none_of_a_failed_command_is_not_taken(status):
+    reply = {"error": "what to do", "kind": "unavailable", "exit": status}
+    assert framing.error_of(reply).exit_status == Unavailable.exit_status
+
+
+def test_a_full_disk_of_the_daemon_is_something_not_done():
+    reply = framing.error_reply(1, OSError(errno.ENOSPC, "full"))
+    assert (framing.error_of(reply).exit_status, StoreUnavailable.exit_status) == (1, 1)
 
 
 @given(MAPS | st.fixed_dictionaries({"id": VALUES, "op": st.sampled_from(["send", "messages", "stop"])}))

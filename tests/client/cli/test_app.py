@@ -160,7 +160,7 @@ async def test_bad_input_is_one_named_error(network, tmp_path):
     async with daemon_of(network, "alice"):
         with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):
             await contacts.accept("alice", "mixnet1:nonsense", folder=network)
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(LocalError, match="no file of this name"):
             await contacts.accept("alice", str(tmp_path / "nothing"), folder=network)
         (tmp_path / "picture").write_bytes(b"\x89PNG\xff\x00")
         with pytest.raises(MalformedInvitation.__mro__[1], match="mixnet1:"):
