@@ -87,6 +87,16 @@ def swapped(one: str, other: str) -> str:
     return f" (did you mean `{shlex.join(['mixnet', *words])}`?)"
 
 
+def beside(word: str) -> str:
+    """What to ask somebody who typed a `word` in the place of the number that stands beside it."""
+    at = _line.index(word) if word in _line else len(_line)
+    if at + 1 < len(_line) and _line[at + 1].isdecimal():
+        return swapped(word, _line[at + 1])
+    if 0 < at < len(_line) and _line[at - 1].isdecimal():
+        return swapped(_line[at - 1], word)
+    return ""
+
+
 def takes_network(words: Sequence[str]) -> bool:
     """Whether the command of these words, without `mixnet`, takes --dir."""
     line = " ".join(words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mixnet import hints
 from mixnet.errors import LocalError
 from mixnet.help import values
 from mixnet.near import nearest
@@ -47,6 +48,7 @@ def mistake(error: CycloptsError) -> WrongCommandLine:
     elif isinstance(error, cyclopts.CoercionError) and error.token is not None and error.target_type in _KINDS:
         called = error.token.keyword or (error.argument.name if error.argument is not None else "it")
         problem = f"{called} takes {_KINDS[error.target_type]}, not {error.token.value!r}"
+        problem += "" if error.token.keyword else hints.beside(error.token.value)
     elif isinstance(error, cyclopts.UnknownCommandError):
         problem = (
             problem.partition(" Available commands")[0]

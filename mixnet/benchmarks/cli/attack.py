@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from mixnet.benchmarks.base.figures import Finding
 
 
+_WHICH = f"Which attack, by what it finds out. {'; '.join(f'{name}: {what}' for name, what in ATTACKS.items())}."
+
+
 class HalfTheFiles(LocalError):
     """An attack on files needs both of them: give `--trace` and `--truth`."""
 
 
 def attack(
-    name: Annotated[str | None, Parameter(name="ATTACK")] = None,
+    name: Annotated[str | None, Parameter(name="ATTACK", help=_WHICH)] = None,
     /,
     *,
     trace: Path | None = None,
@@ -44,7 +47,6 @@ def attack(
     Example: `mixnet attack correlation --quick`
 
     Args:
-        name: Which attack.
         trace: CSV of what an observer saw, columns t_ns, src, dst, bytes.
         truth: NDJSON of what really happened; it only keeps the score.
         quick: A glance: a minute or two of one core that is idle, longer on a busy machine.

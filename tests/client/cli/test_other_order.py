@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from mixnet import hints
+from mixnet import cli, hints
 from mixnet.client.api import connection
 from mixnet.client.cli import options
 from mixnet.errors import LocalError, Unavailable
+from mixnet.explain import USER_ERROR, exit_status
 
 KNOWN = {"alice": (["bob", "7"], ["club"]), "bob": (["al"], []), "asleep": (["bob"], [])}
 
@@ -81,4 +82,21 @@ async def test_an_error_about_something_else_stays_as_it_is(monkeypatch, tmp_pat
     error = LocalError("this text is too long: send it as a file")
     await options._ask_order(error, Me("alice"), tmp_path, "alice")  # type: ignore[arg-type]
     assert str(error) == "this text is too long: send it as a file"
+    hints.remember([])
+
+
+@pytest.mark.parametrize(
+    ("line", "meant"),
+    [
+        ("message 7 alice", "message alice 7"),
+        ("edit alice 'see you' 7 --json", "edit alice 7 'see you' --json"),
+        ("message alice bob --seconds 7", None),
+        ("message alice bob", None),
+    ],
+)
+def test_a_number_in_the_wrong_place_is_told_in_the_right_one(line, meant, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["mixnet", *shlex.split(line)])
+    assert exit_status(cli._run) == USER_ERROR
+    told = capsys.readouterr().err
+    assert f"(did you mean `mixnet {meant}`?)" in told if meant else "did you mean" not in told
     hints.remember([])
