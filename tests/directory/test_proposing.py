@@ -65,6 +65,27 @@ def made(network: Path, **changes: object) -> Path:
     return out
 
 
+def test_each_decision_is_one_object_for_programs(network: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = made(network)
+    capsys.readouterr()
+
+    def told() -> dict[str, object]:
+        said: dict[str, object] = json.loads(capsys.readouterr().out)
+        return said
+
+    propose(file, folder=network, json=True)
+    assert told()["fingerprint"] == fingerprint(Bootstrap.load(file))
+    withdraw(folder=network, json=True)
+    assert told() == {"withdrawn_at": 4}
+    again = made(network, json=True)
+    said = told()
+    assert (said["out"], said["going"], said["coming"]) == (str(again), [GOING], [NEW.public.hex()])
+    cli.approve(GOING, folder=network, json=True)
+    assert told() == {"identity": GOING, "role": "mix", "approved_at": 4}
+    cli.revoke(GOING, folder=network, json=True)
+    assert told() == {"identity": GOING, "revoked_at": 4}
+
+
 def test_a_file_is_made_from_the_set_of_now(network: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = Bootstrap.load(made(network))
     assert found == successors(TOWN, [0, 1, 3], PRESENT + DEFAULT_LEAD)

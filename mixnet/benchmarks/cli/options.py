@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Mapping[str, object])
 Switch = Annotated[bool, Parameter(negative=())]
 _SIZE = exclusive()
 SizeSwitch = Annotated[Switch, option(_SIZE)]
-Json = Annotated[Switch, Parameter(name="--json", help="Print one JSON object instead of tables.")]
+Json = Annotated[Switch, Parameter(name="--json", help="Print JSON for programs, instead of tables.")]
 Count = Annotated[int, Parameter(validator=Number(gte=1))]
 Above = Annotated[float, Parameter(validator=Number(gt=0))]
 Seed = Annotated[int, Parameter(help="What every random choice follows from.")]

@@ -72,8 +72,8 @@ async def erase(
 ) -> None:
     """Have your provider delete your mailbox and all that waits in it.
 
-    What you have not fetched is lost, until the daemons of its senders send it again, as they do for some days with all
-    that nobody acknowledged. The mailbox is registered anew in the same moment, so contacts still reach you. With
+    What you have not fetched is lost until the daemons of its senders send it again: they do so for some days, as long
+    as nobody acknowledged it. The mailbox is registered anew in the same moment, so contacts still reach you. With
     --leave it is not: your daemon stops, contacts can't reach you, and its next start registers the mailbox again.
 
     Example: `mixnet mailbox erase alice --yes`

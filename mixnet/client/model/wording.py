@@ -15,8 +15,8 @@ _ALARMS = {
     "paused": "next to no loop returns: messages wait until that is over, cover goes on",
 }
 _WARNINGS = {
-    "loops_late": "loops come back late: mixes are overloaded, or somebody holds packets back to single somebody out; "
-    "put off what must not be linked to you until this line is gone",
+    "loops_late": "loops come back late: mixes are overloaded, or somebody delays packets to learn who writes to whom."
+    " Until this line is gone, don't send what nobody may know that you sent",
 }
 
 
