@@ -175,6 +175,11 @@ async def test_bad_input_is_one_named_error(network, tmp_path):
         await messages.send("nobody", "alice", "hi", folder=network)
 
 
+async def test_a_new_profile_is_one_object_for_programs(network, capsys):
+    await daemon.init("alice", folder=network, as_json=True)
+    assert json.loads(capsys.readouterr().out) == {"profile": "alice", "folder": str(network / "clients" / "alice")}
+
+
 async def test_sending_without_a_daemon_says_what_to_type(network):
     await daemon.init("alice", folder=network)
     with pytest.raises(NotRunning, match=f"`mixnet client start alice --dir {network}`"):
