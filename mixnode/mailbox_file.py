@@ -1,4 +1,4 @@
-"""Whether a file may hold a provider's mail: one that is lost is said, and not made anew (spec/06-providers.md 6.1)."""
+"""The file of a provider's mail: its tables; one that is lost is said, not made anew (spec/06-providers.md 6.1)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,21 @@ from pathlib import Path
 from mixnet.errors import LocalError
 
 RESTORE = "restore a copy of it, or move it away to begin with no mail"
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS mailboxes (mailbox BLOB PRIMARY KEY, expires REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS packets (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, mailbox BLOB NOT NULL, expires REAL NOT NULL, packet BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS by_mailbox ON packets (mailbox, number);
+CREATE INDEX IF NOT EXISTS by_expiry ON packets (expires);
+CREATE TABLE IF NOT EXISTS doomed (mailbox BLOB PRIMARY KEY, through INTEGER NOT NULL, erased INTEGER NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS holders (mailbox BLOB PRIMARY KEY, holder BLOB NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS no_holder AFTER DELETE ON mailboxes BEGIN
+    DELETE FROM holders WHERE mailbox = old.mailbox;
+END;
+"""
 
 
 def check(path: Path, instead: str) -> None:

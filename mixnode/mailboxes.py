@@ -1,6 +1,4 @@
-"""What a provider keeps for its clients: packets in SQLite, until they are acknowledged or too old.
-
-See spec/06-providers.md 6.1.
+"""What a provider keeps for its clients: packets, until they are acknowledged or too old (spec/06-providers.md 6.1).
 
 Promises: one call is one transaction: when it returns, all of it is on disk and survives kill -9 and a power cut; when
 it raises Unavailable, nothing of it happened. A mailbox never holds more than its limits, all of them together never
@@ -26,26 +24,12 @@ from typing import NamedTuple
 
 from mixnet.crypto import equal
 from mixnet.errors import LocalError, Unavailable
-from mixnode.mailbox_file import RESTORE, check
+from mixnode.mailbox_file import RESTORE, SCHEMA, check
 
 GRAINS = 168
 _PATIENCE_MS = 5000  # how long a transaction waits for another program that writes the file: an operator's
 SLICE = 32  # packets that one transaction deletes: overwriting one takes about a tenth of a millisecond
 EXPIRED = 64  # mailboxes that one sweep deletes
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS mailboxes (mailbox BLOB PRIMARY KEY, expires REAL NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS packets (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, mailbox BLOB NOT NULL, expires REAL NOT NULL, packet BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS by_mailbox ON packets (mailbox, number);
-CREATE INDEX IF NOT EXISTS by_expiry ON packets (expires);
-CREATE TABLE IF NOT EXISTS doomed (mailbox BLOB PRIMARY KEY, through INTEGER NOT NULL, erased INTEGER NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS holders (mailbox BLOB PRIMARY KEY, holder BLOB NOT NULL) WITHOUT ROWID;
-CREATE TRIGGER IF NOT EXISTS no_holder AFTER DELETE ON mailboxes BEGIN
-    DELETE FROM holders WHERE mailbox = old.mailbox;
-END;
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +184,7 @@ class Mailboxes:
             )
             for pragma in ("journal_mode=WAL", "synchronous=FULL", "secure_delete=ON"):
                 self._database.execute(f"PRAGMA {pragma}")
-            self._database.executescript(_SCHEMA)
+            self._database.executescript(SCHEMA)
             self._measure()
         except sqlite3.Error as error:
             raise LocalError(f"can't use the mailboxes in {path} ({error}): {instead or RESTORE}") from None

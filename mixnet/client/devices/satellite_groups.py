@@ -11,9 +11,9 @@ from mixnet.client.devices import bodies
 from mixnet.client.devices.bodies import GroupVerb
 from mixnet.client.devices.pending_requests import PendingRequests
 from mixnet.client.devices.replica_groups import GroupReplica
-from mixnet.client.groups.groups import NoMember, UnknownMember
 from mixnet.client.groups.posts import TEXT_LIMIT
 from mixnet.client.groups.read_receipts import ReadReceipts
+from mixnet.client.groups.refusals import NoMember, UnknownMember
 from mixnet.client.model.group_views import GroupInfo, GroupState, PendingRequest
 from mixnet.client.model.names import check_name, same
 from mixnet.client.model.text_limits import check_text

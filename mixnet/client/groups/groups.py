@@ -32,6 +32,17 @@ from mixnet.client.groups.membership import Membership
 from mixnet.client.groups.offers import Offers
 from mixnet.client.groups.posts import Deed, Post, PostAct
 from mixnet.client.groups.read_receipts import ReadReceipts
+from mixnet.client.groups.refusals import (
+    MAYBE,
+    RESTORED,
+    AllBlocked,
+    LastAdmin,
+    NobodyThere,
+    NoMember,
+    NotAllowed,
+    NotEstablished,
+    UnknownMember,
+)
 from mixnet.client.groups.registry import Group, Registry
 from mixnet.client.groups.rollback import ReusedNumbers
 from mixnet.client.groups.roster import MEMBERS_LIMIT, Crowded, GroupFull, GroupHistory, Member, MissingParents, NoRoom
@@ -41,38 +52,8 @@ from mixnet.client.model.names import check_name, free_for_user, same
 from mixnet.client.model.text_limits import check_text
 from mixnet.client.model.views import UNDER_WAY, ContactState, MessageState
 from mixnet.client.storage.contacts import Contact
-from mixnet.errors import LocalError, RemoteError
+from mixnet.errors import RemoteError
 
-
-class NobodyThere(LocalError):
-    """You are alone in this group: ask somebody with `mixnet group invite PROFILE GROUP CONTACT` first."""
-
-
-class AllBlocked(LocalError):
-    """You blocked all others in this group: unblock one with `mixnet contacts PROFILE --unblock CONTACT` first."""
-
-
-class NoMember(LocalError):
-    """You are not in this group (any more): an admin of it can invite you."""
-
-
-class NotAllowed(LocalError):
-    """Only admins of the group may do this, and only to admins who came after them: ask one of the others."""
-
-
-class UnknownMember(LocalError):
-    """The group has no member of this name: `mixnet group show PROFILE GROUP` shows those there are."""
-
-
-class LastAdmin(LocalError):
-    """You are the group's only admin: make somebody else one first with `mixnet group promote PROFILE GROUP MEMBER`."""
-
-
-MAYBE = "this profile was restored from a backup, so some members may have it and others not: ask who has it"
-RESTORED = (
-    "this profile was restored from a backup: what was written in this group after the backup, by you or others, and"
-    " had been delivered, does not come again"
-)
 _POSTS_A_SECOND = 10  # as a power of two: more than that nobody sends
 _OF_GROUP = "messages m ON m.id = x.message JOIN groups g ON g.contact = m.contact"
 _KNOWN_AS = f"""
@@ -80,10 +61,6 @@ SELECT grp, key FROM group_peers WHERE contact = ? UNION SELECT grp, key FROM gr
 UNION SELECT g.id, x.writer FROM group_messages x JOIN {_OF_GROUP} WHERE x.author = ? AND x.writer IS NOT NULL
 UNION SELECT g.id, x.member FROM group_reads x JOIN {_OF_GROUP} WHERE x.name = ?
 """  # noqa: S608  # our own names
-
-
-class NotEstablished(LocalError):
-    """This contact has not answered yet: wait until `mixnet contacts PROFILE` shows it as established."""
 
 
 class Groups:

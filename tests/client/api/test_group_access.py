@@ -13,7 +13,7 @@ from mixnet.client.api.groups import GroupRemove
 from mixnet.client.api.protocol import command_untrusted, event_map
 from mixnet.client.cli.app import app
 from mixnet.client.cli.groups import say_asked
-from mixnet.client.groups.groups import NotAllowed, UnknownMember
+from mixnet.client.groups.refusals import NotAllowed, UnknownMember
 from mixnet.client.groups.registry import UnknownGroup
 from mixnet.client.model.group_views import GroupChanged, GroupInfo, GroupMember, GroupState
 from mixnet.client.model.views import MessageInfo, MessageKind, MessageState

@@ -6,8 +6,8 @@ import pytest
 
 from mixnet.client.devices.changelog import ChangeFeed
 from mixnet.client.groups import posts
-from mixnet.client.groups.groups import NoMember, UnknownMember
 from mixnet.client.groups.posts import TEXT_LIMIT
+from mixnet.client.groups.refusals import NoMember, UnknownMember
 from mixnet.client.groups.registry import UnknownGroup
 from mixnet.client.model.errors import (
     BadName,

@@ -8,8 +8,8 @@ from mixnet.client.e2e.group_bodies import GroupChanges, GroupPost, GroupSeen
 from mixnet.client.e2e.group_changes import ChangeKind
 from mixnet.client.groups import multicast, posts
 from mixnet.client.groups.dispatch import Dispatch, TooManyExpiring
-from mixnet.client.groups.groups import LastAdmin, NoMember, NotAllowed
 from mixnet.client.groups.multicast import TreeTiming
+from mixnet.client.groups.refusals import LastAdmin, NoMember, NotAllowed
 from mixnet.client.model.errors import BadLifetime, NoGroupFiles, UnknownContact
 from mixnet.client.model.group_views import GroupState
 from mixnet.client.model.views import MessageState

@@ -3,7 +3,7 @@
 import pytest
 
 from mixnet.client.e2e.group_bodies import GroupOffer
-from mixnet.client.groups.groups import UnknownMember
+from mixnet.client.groups.refusals import UnknownMember
 from mixnet.client.model.destination import Home
 from mixnet.client.model.names import alike
 from tests.client.worlds.channel import Channel

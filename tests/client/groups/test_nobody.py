@@ -2,7 +2,7 @@
 
 import pytest
 
-from mixnet.client.groups.groups import AllBlocked, NobodyThere
+from mixnet.client.groups.refusals import AllBlocked, NobodyThere
 from mixnet.client.model.failures import ALL_LEFT, expired_in_group
 from mixnet.client.model.views import MessageState
 from tests.client.worlds.circle import CLUB

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mixnet.client.groups.groups import NotAllowed
 from mixnet.client.groups.posts import Deed, PostAct
+from mixnet.client.groups.refusals import NotAllowed
 from mixnet.client.model.views import MessageReceived, MessageState
 from tests.client.worlds.circle import CLUB, Circle
 
