@@ -160,11 +160,14 @@ async def talk(folder: Path | None, name: str) -> AsyncIterator[Connection]:
 
     with hints_for(name, folder):
         directory = profile_folder(folder, name)
+        missing: LocalError | None = None
         try:
             check_profile(directory)
         except LocalError as error:
-            await _ask_profile(error, folder, name)
-            raise
+            missing = error
+        if missing is not None:
+            await _ask_profile(missing, folder, name)
+            raise missing
         if lock.holder(directory / LOCK) is None:
             if not agrees(f"No daemon runs for {name}. Start it now? Its cover traffic stays on."):
                 raise NotRunning(
