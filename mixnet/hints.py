@@ -12,6 +12,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from mixnet.letters import steers
+
 _HINT = re.compile(r"`mixnet (?:'[^']*'|\"[^\"]*\"|[^`'\"])*`")  # what is quoted may be a name with anything in it
 _PROFILE = re.compile(r" PROFILE\b")
 WITHOUT = (  # the commands that take no --dir, by how they begin
@@ -82,7 +84,7 @@ def swapped(one: str, other: str) -> str:
     first, words = _line.index(one), list(_line)
     second = words.index(other, first + 1)
     words[first], words[second] = other, one
-    if any("`" in word or not word.isprintable() for word in words):
+    if any("`" in word or any(map(steers, word)) for word in words):
         return ""
     return f" (did you mean `{shlex.join(['mixnet', *words])}`?)"
 

@@ -54,7 +54,7 @@ def test_why_a_message_failed_is_said(capsys):
     ("alarm", "warnings", "said", "unsaid"),
     [
         ("calm", [], ["as it should be"], ["late: mixes"]),
-        ("calm", ["loops_late"], ["loops come back late", "put off"], ["as it should be"]),
+        ("calm", ["loops_late"], ["loops come back late", "don't send what nobody may know"], ["as it should be"]),
         ("warned", ["loops_late"], ["being lost", "loops come back late"], []),
         ("paused", [], ["messages wait"], ["loops come back late"]),
     ],

@@ -6,6 +6,7 @@ import * as talk from "./talk.js";
 
 let known = { conversations: [], contacts: [], groups: [] };
 let listed = "";
+let held = false; // a button is pressed: one that is drawn anew before it is let go would never hear of it
 
 async function look() {
   let got;
@@ -20,8 +21,13 @@ async function look() {
   if (!got.conversations) return; // no daemon: what was shown stays
   known = got;
   $("profile").textContent = got.profile;
+  if (held) return; // `letGo` looks again
   list();
   await talk.refresh();
+}
+
+function letGo() {
+  setTimeout(() => { held = false; look(); }); // after the click
 }
 
 function say(trouble) {
@@ -85,6 +91,9 @@ function about() {
   if (contact) contactWindow(contact, changed);
   else if (group) groupWindow(group, known.contacts, changed);
 }
+
+addEventListener("pointerdown", () => { held = true; });
+for (const end of ["pointerup", "pointercancel", "blur"]) addEventListener(end, letGo);
 
 const does = { n: () => newWindow(go), s: () => searchWindow(go), a: about };
 $("new").onclick = does.n;

@@ -12,7 +12,7 @@ from mixnet.deploy.folders import CONFIG
 from mixnet.deploy.plan import LocalPlan
 from mixnet.deploy.provision import provision
 from mixnet.errors import LocalError
-from mixnet.explain import USER_ERROR, exit_status
+from mixnet.explain import NO_NETWORK, exit_status
 from tests.benchmarks.simulation import traces
 
 pytestmark = pytest.mark.timeout(300)
@@ -85,6 +85,6 @@ def test_impossible_wishes_are_refused(tmp_path, wish, why):
 def test_a_network_that_does_not_run_is_not_observed(tmp_path, capsys):
     provision(tmp_path / "network", LocalPlan(layers=1, width=1, providers=1, authorities=1, subnet=244))
     arguments = ["bench", "observe", "--dir", str(tmp_path / "network"), "--trace", str(tmp_path / "trace.csv")]
-    assert exit_status(lambda: app(arguments)) == USER_ERROR
+    assert exit_status(lambda: app(arguments)) == NO_NETWORK
     assert "is not running: start it" in capsys.readouterr().err
     assert not list(tmp_path.glob("*.csv"))
